@@ -1,0 +1,1 @@
+//! Fuzz oracles for the module formats, as ordinary functions.

@@ -1,0 +1,63 @@
+//! Ctrl-C: the first asks everything to stop and clean up, the second leaves at once.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, RawFd},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
+
+use crate::error::{Error, Result};
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+static WAKE: OnceLock<EventFd> = OnceLock::new();
+
+/// Exit code of a process that was interrupted, as shells count it.
+pub const EXIT_CODE: i32 = 130;
+
+/// Installs the handlers. Call once, from `main`.
+///
+/// # Errors
+/// The event descriptor or the signal thread cannot be made.
+pub fn install() -> io::Result<()> {
+    wake();
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for _ in signals.forever() {
+            if ASKED.swap(true, Ordering::SeqCst) {
+                eprintln!("modrig: stopped at once; virtual machines die with this process, the cache stays whole");
+                std::process::exit(EXIT_CODE);
+            }
+            eprintln!("modrig: stopping after cleaning up (again: at once)");
+            let _ = wake().write(1);
+        }
+    })?;
+    Ok(())
+}
+
+/// Whether the user asked to stop.
+pub fn asked() -> bool {
+    ASKED.load(Ordering::SeqCst)
+}
+
+/// `Err(interrupted)` when the user asked to stop; for loops and between steps.
+///
+/// # Errors
+/// The user asked to stop.
+pub fn check() -> Result<()> {
+    if asked() { Err(Error::interrupted()) } else { Ok(()) }
+}
+
+/// A descriptor that becomes, and stays, readable when the user asks to stop.
+pub fn descriptor() -> RawFd {
+    wake().as_raw_fd()
+}
+
+fn wake() -> &'static EventFd {
+    WAKE.get_or_init(|| EventFd::new(EFD_NONBLOCK).expect("an eventfd costs one descriptor"))
+}

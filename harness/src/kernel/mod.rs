@@ -1,0 +1,86 @@
+//! Kernels: which there are, how they come to this machine, and what a booted one is made of.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::cache::Digest;
+
+/// A kernel that is on this machine, ready to boot.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// Name in `kernels.toml`, such as `6.1`, or the path the user gave.
+    pub name: String,
+    /// What `uname -r` prints in the guest, such as `6.1.0-56-cloud-amd64`.
+    pub release: String,
+    /// The file QEMU boots.
+    pub image: PathBuf,
+    /// What kind of file that is.
+    pub format: ImageFormat,
+    /// Its build configuration.
+    pub config: Config,
+    /// How modules for it are built.
+    pub headers: Headers,
+    /// Digest of everything above that a module, an image or a saved state depends on.
+    pub digest: Digest,
+}
+
+impl Kernel {
+    /// Version and patch level, such as `(6, 1)`, read from the release.
+    pub fn version(&self) -> (u32, u32) {
+        version_of(&self.release)
+    }
+}
+
+/// `(6, 1)` of `6.1.0-56-cloud-amd64`; missing or strange parts count as 0.
+pub fn version_of(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// Ways to boot a kernel file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum ImageFormat {
+    /// An ELF `vmlinux` with a PVH entry note: QEMU enters it directly, without firmware or unpacking.
+    Pvh,
+    /// A `bzImage`, which unpacks itself.
+    BzImage,
+}
+
+/// A kernel's `.config`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config(BTreeMap<String, String>);
+
+impl Config {
+    /// Reads the text of a `.config`.
+    pub fn parse(text: &str) -> Self {
+        let pairs = text.lines().filter_map(|line| line.strip_prefix("CONFIG_")?.split_once('='));
+        Self(pairs.map(|(key, value)| (key.to_owned(), value.trim_matches('"').to_owned())).collect())
+    }
+
+    /// Whether an option, named without `CONFIG_`, is built in.
+    pub fn is_built_in(&self, option: &str) -> bool {
+        self.get(option) == Some("y")
+    }
+
+    /// Value of an option, named without `CONFIG_`.
+    pub fn get(&self, option: &str) -> Option<&str> {
+        self.0.get(option).map(String::as_str)
+    }
+}
+
+/// What modules for a kernel are built against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Headers {
+    /// Debian's header packages, unpacked.
+    Debian {
+        /// The suite whose compiler built the kernel, such as `bookworm`.
+        suite: String,
+        /// The compiler's package, such as `gcc-12`.
+        compiler: String,
+        /// A directory that holds the packages' `usr/src/...` and `usr/lib/...`.
+        root: PathBuf,
+    },
+    /// A kernel tree that was built on this machine, with its own compiler.
+    Tree(PathBuf),
+    /// None, and why.
+    Absent(String),
+}

@@ -1,0 +1,2 @@
+//! The modrig program.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Programs that the kernel calls in place of modprobe.
+fn main() {}

@@ -1,0 +1,214 @@
+//! Messages and framing between the host and the agent.
+//!
+//! ```text
+//! frame   = length (u32, little endian, bytes of the body) | body
+//! body    = one Request (host to guest) or Reply (guest to host), postcard
+//! session = the guest sends Reply::Ready once, then the host asks and the guest answers, one at a time
+//! ```
+//! The guest is not trusted: a frame longer than [`FRAME_BYTES_MAX`] or one that does not decode is an
+//! error of that guest alone.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Version of these messages. Host and agent refuse each other when it differs.
+pub const WIRE_VERSION: u32 = 1;
+
+/// Largest body either side accepts, in bytes. A full kernel log is about 300 KiB.
+pub const FRAME_BYTES_MAX: usize = 4 << 20;
+
+/// Largest part of a file or of a program's output that one reply carries, in bytes.
+pub const CONTENT_BYTES_MAX: usize = 1 << 20;
+
+/// Number of a job that [`Request::Start`] began. Never reused in a guest's life.
+pub type JobId = u32;
+
+/// Number of a file that [`Request::Open`] keeps open.
+pub type OpenId = u32;
+
+/// What the host asks of the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Begin a job in a process of its own. Answer: [`Reply::Started`].
+    Start(Job),
+    /// Wait for a job, at most `timeout_ms`. Answer: [`Reply::Running`] or [`Reply::Ended`].
+    Wait { job: JobId, timeout_ms: u32 },
+    /// Send a signal to a job's process. Answer: [`Reply::Done`].
+    Kill { job: JobId, signal: i32 },
+    /// Read a file (also of `/proc` and `/sys`). Answer: [`Reply::Content`].
+    Read { path: String },
+    /// Create or overwrite a file with one `write` call. Answer: [`Reply::Done`].
+    Write { path: String, bytes: Vec<u8>, mode: u32 },
+    /// The names in a directory, sorted. Answer: [`Reply::Names`].
+    List { path: String },
+    /// Open a file and keep it open. Answer: [`Reply::Opened`].
+    Open { path: String, write: bool },
+    /// Close a file that [`Request::Open`] opened. Answer: [`Reply::Done`].
+    Close { file: OpenId },
+    /// The kernel log from the record with sequence number `since` on. Answer: [`Reply::Log`].
+    Log { since: u64 },
+}
+
+/// Work for a process of its own, so that whatever happens to it does not happen to the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Job {
+    /// Run a program. `argv[0]` is the path; the environment is exactly `env`.
+    Exec { argv: Vec<String>, env: Vec<(String, String)> },
+    /// `init_module(bytes of path, params)`.
+    InitModule { path: String, params: String },
+    /// `finit_module(path opened read-only, params, flags)`.
+    FinitModule { path: String, params: String, flags: u32 },
+    /// `delete_module(name, flags)`.
+    DeleteModule { name: String, flags: u32 },
+}
+
+/// What the agent answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// First message of a session, unasked.
+    Ready { version: u32, release: String },
+    /// A job began.
+    Started { job: JobId, pid: u32 },
+    /// A job is still at work.
+    Running,
+    /// A job ended.
+    Ended(Ending),
+    /// Content of a file, at most [`CONTENT_BYTES_MAX`].
+    Content(Vec<u8>),
+    /// Names in a directory, sorted.
+    Names(Vec<String>),
+    /// A file is open.
+    Opened { file: OpenId },
+    /// Kernel log records, each `(sequence number, text without prefix)`.
+    Log(Vec<(u64, String)>),
+    /// Done, nothing to report.
+    Done,
+    /// The system call behind the request failed with this errno.
+    Errno(i32),
+    /// The request makes no sense here, such as an unknown job.
+    Refused(String),
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// As `waitpid` gives it: exit code, or the signal that killed the process.
+    pub how: How,
+    /// For a module system call: its raw return value from the kernel, 0 or a negative number that need not
+    /// be an errno (below -4095 the C library would not see an error). `None` when the process was killed.
+    pub raw: Option<i64>,
+    /// First [`CONTENT_BYTES_MAX`] bytes of standard output.
+    pub stdout: Vec<u8>,
+    /// First [`CONTENT_BYTES_MAX`] bytes of standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// Exit code or signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum How {
+    /// The process exited with this code, 0 to 255.
+    Exited(i32),
+    /// The process was killed by this signal.
+    Signalled(i32),
+}
+
+/// What is wrong with bytes that should be a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The length field exceeds the bound.
+    #[error("frame of {0} bytes, more than the {FRAME_BYTES_MAX} allowed")]
+    TooLong(usize),
+    /// The body is no message.
+    #[error("frame body is no message: {0}")]
+    Body(#[from] postcard::Error),
+    /// The transport failed or ended inside a frame.
+    #[error("cannot move a frame")]
+    Transport(#[from] io::Error),
+}
+
+/// One message as a frame.
+///
+/// # Errors
+/// `TooLong` when the body exceeds [`FRAME_BYTES_MAX`].
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
+    let body = postcard::to_stdvec(message)?;
+    if body.len() > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLong(body.len()));
+    }
+    let mut frame = Vec::with_capacity(4 + body.len());
+    frame.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    frame.extend_from_slice(&body);
+    Ok(frame)
+}
+
+/// Takes one whole message from the front of `buffer`, or `None` when more bytes are needed.
+///
+/// # Errors
+/// `TooLong` or `Body`: the peer does not speak this protocol; nothing sensible can follow.
+pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> Result<Option<T>, FrameError> {
+    let Some(head) = buffer.first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*head) as usize;
+    if length > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLong(length));
+    }
+    let Some(body) = buffer.get(4..4 + length) else { return Ok(None) };
+    let message = postcard::from_bytes(body)?;
+    buffer.drain(..4 + length);
+    Ok(Some(message))
+}
+
+/// Reads one message, blocking.
+///
+/// # Errors
+/// Any [`FrameError`].
+pub fn read<T: DeserializeOwned>(source: &mut impl Read) -> Result<T, FrameError> {
+    let mut head = [0; 4];
+    source.read_exact(&mut head)?;
+    let length = u32::from_le_bytes(head) as usize;
+    if length > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLong(length));
+    }
+    let mut body = vec![0; length];
+    source.read_exact(&mut body)?;
+    Ok(postcard::from_bytes(&body)?)
+}
+
+/// Writes one message, blocking.
+///
+/// # Errors
+/// Any [`FrameError`].
+pub fn write<T: Serialize>(sink: &mut impl Write, message: &T) -> Result<(), FrameError> {
+    sink.write_all(&encode(message)?)?;
+    Ok(sink.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_survives_the_way_there_in_any_pieces() {
+        let sent = Reply::Names(vec!["a".into(), "b".into()]);
+        let frame = encode(&sent).unwrap();
+        let mut buffer = Vec::new();
+        for (i, byte) in frame.iter().enumerate() {
+            assert_eq!(decode::<Reply>(&mut buffer).unwrap(), None, "complete after {i} bytes");
+            buffer.push(*byte);
+        }
+        assert_eq!(decode(&mut buffer).unwrap(), Some(sent));
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn a_length_beyond_the_bound_is_refused_before_it_is_awaited() {
+        let mut buffer = u32::MAX.to_le_bytes().to_vec();
+        assert!(matches!(decode::<Reply>(&mut buffer), Err(FrameError::TooLong(_))));
+    }
+
+    #[test]
+    fn a_body_of_garbage_is_an_error() {
+        let mut buffer = vec![2, 0, 0, 0, 0xff, 0xff];
+        assert!(matches!(decode::<Reply>(&mut buffer), Err(FrameError::Body(_))));
+    }
+}

@@ -1,0 +1,4 @@
+//! The byte formats of the Linux kernel-module mechanism: bytes in, values out.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;

@@ -1,0 +1,1 @@
+//! The module tools as a library.

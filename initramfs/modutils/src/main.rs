@@ -1,0 +1,2 @@
+//! The module tools as one multi-call program.
+fn main() {}
