@@ -7,6 +7,7 @@
 //! - [`module`]: guest modules, built by each kernel's own kbuild
 
 pub mod cache;
+pub mod console;
 pub mod error;
 pub mod interrupt;
 pub mod kernel;
@@ -14,3 +15,4 @@ pub mod module;
 pub mod process;
 pub mod programs;
 pub mod progress;
+pub mod vm;

@@ -1,6 +1,8 @@
-//! The messages that the host and the agent, PID 1 of the guest, exchange.
+//! What the host and the guest's programs share: the messages between host and agent, and the record that the
+//! helper writes.
 //!
-//! The agent knows how to run programs, move bytes and make the three module system calls. It judges
-//! nothing and knows no scenario.
+//! The agent, PID 1 of the guest, knows how to run programs, move bytes and make the three module system
+//! calls. It judges nothing and knows no scenario.
 
+pub mod call;
 pub mod wire;

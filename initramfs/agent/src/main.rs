@@ -1,2 +1,125 @@
-//! PID 1 of the guest.
-fn main() {}
+//! PID 1 of the guest: prepares the file systems, says Ready, and does what the host asks until the link ends.
+
+mod jobs;
+mod kmsg;
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt as _,
+};
+
+use modrig_agent::wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION};
+use rustix::{
+    mount::{MountFlags, mount},
+    system::{RebootCommand, reboot, uname},
+    termios::{OptionalActions, tcgetattr, tcsetattr},
+};
+
+/// The second 16550 port: the only channel besides the console that every distribution kernel has built in.
+const LINK: &str = "/dev/ttyS1";
+
+/// What a guest needs mounted: type and place.
+const MOUNTS: [(&str, &str); 4] = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run")];
+
+fn main() {
+    if let Err(error) = serve() {
+        // The console is all that is left to say it on; the host reads it there.
+        eprintln!("modrig-agent: {error}");
+    }
+    // Without a link there is nothing to live for. QEMU takes a restart as the end.
+    let _ = reboot(RebootCommand::Restart);
+}
+
+fn serve() -> Result<(), Box<dyn std::error::Error>> {
+    for (kind, place) in MOUNTS {
+        fs::create_dir_all(place)?;
+        match mount(kind, place, kind, MountFlags::empty(), None::<&std::ffi::CStr>) {
+            Ok(()) | Err(rustix::io::Errno::BUSY) => {}
+            Err(error) => return Err(format!("cannot mount {kind} on {place}: {error}").into()),
+        }
+    }
+    let mut link = open_link()?;
+    let mut agent = Agent { jobs: jobs::Jobs::new()?, log: kmsg::Reader::open()?, open: HashMap::new(), opened: 0 };
+    let release = uname().release().to_string_lossy().into_owned();
+    wire::write(&mut link, &Reply::Ready { version: WIRE_VERSION, release })?;
+    loop {
+        let request = wire::read(&mut link)?;
+        wire::write(&mut link, &agent.answer(request))?;
+    }
+}
+
+/// Opens the port without line discipline: every byte arrives as it is.
+fn open_link() -> io::Result<File> {
+    let link = File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(LINK)?;
+    let mut settings = tcgetattr(&link)?;
+    settings.make_raw();
+    tcsetattr(&link, OptionalActions::Now, &settings)?;
+    Ok(link)
+}
+
+struct Agent {
+    jobs: jobs::Jobs,
+    log: kmsg::Reader,
+    open: HashMap<OpenId, File>,
+    opened: OpenId,
+}
+
+impl Agent {
+    fn answer(&mut self, request: Request) -> Reply {
+        let answer = match request {
+            Request::Start(job) => self.jobs.start(job),
+            Request::Wait { job, timeout_ms } => self.jobs.wait(job, timeout_ms),
+            Request::Kill { job, signal } => self.jobs.kill(job, signal),
+            Request::Read { path } => read(&path),
+            Request::Write { path, bytes, mode } => write(&path, &bytes, mode),
+            Request::List { path } => list(&path),
+            Request::Open { path, write } => self.open(&path, write),
+            Request::Close { file } => Ok(self.close(file)),
+            Request::Log => self.log.new_records().map(Reply::Log),
+        };
+        answer.unwrap_or_else(|error| match error.raw_os_error() {
+            Some(errno) => Reply::Errno(errno),
+            None => Reply::Refused(error.to_string()),
+        })
+    }
+
+    fn open(&mut self, path: &str, write: bool) -> io::Result<Reply> {
+        let file = File::options().read(true).write(write).open(path)?;
+        self.opened += 1;
+        self.open.insert(self.opened, file);
+        Ok(Reply::Opened { file: self.opened })
+    }
+
+    fn close(&mut self, file: OpenId) -> Reply {
+        match self.open.remove(&file) {
+            Some(_) => Reply::Done,
+            None => Reply::Refused(format!("no open file {file}")),
+        }
+    }
+}
+
+/// The first [`CONTENT_BYTES_MAX`] bytes of a file.
+fn read(path: &str) -> io::Result<Reply> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(CONTENT_BYTES_MAX as u64).read_to_end(&mut bytes)?;
+    Ok(Reply::Content(bytes))
+}
+
+/// One `write` call, because files of /proc and /sys take each call as a value of its own.
+fn write(path: &str, bytes: &[u8], mode: u32) -> io::Result<Reply> {
+    let mut file = File::options().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    match file.write(bytes)? {
+        n if n == bytes.len() => Ok(Reply::Done),
+        n => Ok(Reply::Refused(format!("{path} took {n} of {} bytes", bytes.len()))),
+    }
+}
+
+fn list(path: &str) -> io::Result<Reply> {
+    let mut names: Vec<String> = fs::read_dir(path)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<_>>()?;
+    names.sort();
+    Ok(Reply::Names(names))
+}

@@ -29,6 +29,7 @@ pub type OpenId = u32;
 
 /// What the host asks of the agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each variant's sentence speaks of its fields")]
 pub enum Request {
     /// Begin a job in a process of its own. Answer: [`Reply::Started`].
     Start(Job),
@@ -46,12 +47,13 @@ pub enum Request {
     Open { path: String, write: bool },
     /// Close a file that [`Request::Open`] opened. Answer: [`Reply::Done`].
     Close { file: OpenId },
-    /// The kernel log from the record with sequence number `since` on. Answer: [`Reply::Log`].
-    Log { since: u64 },
+    /// The kernel's log records since the last ask, or since the agent began. Answer: [`Reply::Log`].
+    Log,
 }
 
 /// Work for a process of its own, so that whatever happens to it does not happen to the agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each variant's sentence speaks of its fields")]
 pub enum Job {
     /// Run a program. `argv[0]` is the path; the environment is exactly `env`.
     Exec { argv: Vec<String>, env: Vec<(String, String)> },
@@ -65,6 +67,7 @@ pub enum Job {
 
 /// What the agent answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each variant's sentence speaks of its fields")]
 pub enum Reply {
     /// First message of a session, unasked.
     Ready { version: u32, release: String },
@@ -80,8 +83,8 @@ pub enum Reply {
     Names(Vec<String>),
     /// A file is open.
     Opened { file: OpenId },
-    /// Kernel log records, each `(sequence number, text without prefix)`.
-    Log(Vec<(u64, String)>),
+    /// Kernel log records, oldest first, without time stamps; empty when there is nothing new.
+    Log(Vec<String>),
     /// Done, nothing to report.
     Done,
     /// The system call behind the request failed with this errno.

@@ -1,0 +1,3 @@
+//! Virtual machines: QEMU, watched.
+
+pub mod accel;
