@@ -2,3 +2,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
+
+pub mod alias;
+pub mod index;
+pub mod proc_modules;
