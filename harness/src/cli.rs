@@ -21,10 +21,7 @@ use crate::{
     scenario::Scenario,
     scenarios,
     suite::{Event, Suite},
-    vm::{
-        Host, Qemu,
-        accel::{self, Choice},
-    },
+    vm::accel::Choice,
 };
 
 /// A test rig for the Linux kernel-module mechanism on real kernels.
@@ -159,20 +156,12 @@ impl Cli {
 }
 
 impl Global {
-    fn store(&self, progress: &Progress) -> Result<Store> {
-        let cache = Cache::open(self.cache.as_deref())?;
-        Ok(Store { cache, progress: progress.clone(), options: self.fetch.clone() })
+    fn cache(&self) -> Result<Cache> {
+        Cache::open(self.cache.as_deref())
     }
 
-    /// Everything that can fail before the first kernel is touched.
     fn rig(&self) -> Result<Rig> {
-        let qemu = Qemu::find()?;
-        let decision = accel::decide(self.accel)?;
-        let progress = Progress::new();
-        progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
-        let store = self.store(&progress)?;
-        let host = Host { qemu, accel: decision.accel };
-        Ok(Rig { cache: store.cache.clone(), progress, catalog: Catalog::embedded()?, store, host })
+        Rig::with(self.cache()?, Progress::new(), self.fetch.clone(), self.accel)
     }
 
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
@@ -208,7 +197,7 @@ impl Global {
 
     fn kernels(&self, command: &KernelsCommand) -> Result<()> {
         let catalog = Catalog::embedded()?;
-        let store = self.store(&Progress::new())?;
+        let store = Store { cache: self.cache()?, progress: Progress::new(), options: self.fetch.clone() };
         match command {
             KernelsCommand::List => {
                 for row in catalog.rows(&store.cache) {

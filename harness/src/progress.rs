@@ -8,21 +8,25 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 #[derive(Debug, Clone)]
 pub struct Progress {
     bars: MultiProgress,
+    mute: bool,
 }
 
 impl Progress {
     /// Bars on standard error when that is a terminal.
     pub fn new() -> Self {
-        Self { bars: MultiProgress::new() }
+        Self { bars: MultiProgress::new(), mute: false }
     }
 
     /// Shows nothing; for tests.
     pub fn hidden() -> Self {
-        Self { bars: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()) }
+        Self { bars: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()), mute: true }
     }
 
     /// A line that stays, above the bars.
     pub fn say(&self, line: impl AsRef<str>) {
+        if self.mute {
+            return;
+        }
         if self.bars.is_hidden() {
             anstream::eprintln!("{}", line.as_ref());
         } else {

@@ -10,12 +10,16 @@ use crate::{
     error::Result,
     guest::Guest,
     image,
-    kernel::{Catalog, Kernel, Store},
+    kernel::{Catalog, FetchOptions, Kernel, Store},
     module,
     progress::Progress,
     report::{Record, Verdict},
     scenario::{Scenario, Stop},
-    vm::{Host, snapshot::Snapshot},
+    vm::{
+        Host, Qemu,
+        accel::{self, Choice},
+        snapshot::Snapshot,
+    },
 };
 
 /// What every case of a run shares.
@@ -45,6 +49,27 @@ pub struct Prepared {
 }
 
 impl Rig {
+    /// A rig with the embedded catalog and everything else as the environment says; shows nothing.
+    ///
+    /// # Errors
+    /// QEMU or the cache cannot be used.
+    pub fn open() -> Result<Self> {
+        Self::with(Cache::open(None)?, Progress::hidden(), FetchOptions::default(), Choice::default())
+    }
+
+    /// A rig with these settings.
+    ///
+    /// # Errors
+    /// QEMU or the accelerator cannot be used.
+    pub fn with(cache: Cache, progress: Progress, fetch: FetchOptions, accel: Choice) -> Result<Self> {
+        let qemu = Qemu::find()?;
+        let decision = accel::decide(accel)?;
+        progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
+        let store = Store { cache: cache.clone(), progress: progress.clone(), options: fetch };
+        let host = Host { qemu, accel: decision.accel };
+        Ok(Self { cache, progress, catalog: Catalog::embedded()?, store, host })
+    }
+
     /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if
     /// it is not in the cache.
     ///

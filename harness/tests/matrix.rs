@@ -1,1 +1,58 @@
-fn main() {}
+//! The suite as single tests, `kernel::group::scenario`: `cargo nextest run` runs each in a process of its own.
+//!
+//! Listing touches neither network nor disk: the kernels come from the embedded catalog, the scenarios from their
+//! tables. Running uses the cache; what is missing there is made by whoever comes first, while the others wait.
+
+use std::{path::Path, process::ExitCode, sync::OnceLock};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use modrig::{
+    error::{Error, Result},
+    kernel::Catalog,
+    report::{Verdict, terminal},
+    run::{Prepared, Rig},
+    scenario::Scenario,
+    scenarios,
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let catalog = match Catalog::embedded() {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            eprintln!("{}", error.report());
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = catalog.names().flat_map(|kernel| scenarios::all().map(|scenario| trial(kernel, scenario))).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(kernel: &str, scenario: &'static Scenario) -> Trial {
+    let name = format!("{kernel}::{}", scenario.path());
+    let kernel = kernel.to_owned();
+    Trial::ignorable_test(name, move || case(&kernel, scenario))
+}
+
+fn case(kernel: &str, scenario: &'static Scenario) -> Result<Completion, Failed> {
+    let rig = rig().map_err(|error| error.report())?;
+    let record = rig.case(kernel, &prepared(rig, kernel), scenario);
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").join("target/modrig/records");
+    record.store(&directory).map_err(|error| error.report())?;
+    match &record.verdict {
+        Verdict::Passed => Ok(Completion::Completed),
+        Verdict::Skipped { why } => Ok(Completion::ignored_with(why)),
+        Verdict::Failed { .. } | Verdict::Broken { .. } => Err(anstream::adapter::strip_str(&terminal::story(&record)).to_string().into()),
+    }
+}
+
+/// One rig for the process; nextest has one case in it, `cargo test` all.
+fn rig() -> Result<&'static Rig> {
+    static RIG: OnceLock<Result<Rig>> = OnceLock::new();
+    RIG.get_or_init(Rig::open).as_ref().map_err(Error::clone)
+}
+
+/// Everything expensive in it is in the cache after the first time.
+fn prepared(rig: &Rig, kernel: &str) -> Result<Prepared> {
+    rig.prepare(kernel, &scenarios::all().collect::<Vec<_>>())
+}
