@@ -13,8 +13,11 @@
 extern crate alloc;
 
 mod bytes;
+pub mod edit;
 pub mod elf;
 mod error;
 pub mod modinfo;
+pub mod symbols;
+pub mod write;
 
 pub use error::Error;
