@@ -4,6 +4,7 @@
 //! meets, [`tree`] and [`config`] what is known about modules, [`lookup`] and [`plan`] what follows from it,
 //! [`kernel`], [`state`], [`load`] and [`sys`] the kernel. Behaviour, messages and exit codes are kmod 34's.
 
+pub mod compress;
 pub mod config;
 #[cfg(test)]
 mod fake;
@@ -14,6 +15,7 @@ pub mod load;
 pub mod log;
 pub mod lookup;
 pub mod lsmod;
+pub mod modinfo;
 pub mod modprobe;
 pub mod params;
 pub mod plan;
@@ -32,8 +34,13 @@ use crate::{
 /// A tool's name, and its function from arguments to exit code.
 type Entry = (&'static str, fn(&Tool, Vec<String>) -> u8);
 
-const TOOLS: &[Entry] =
-    &[("insmod", insmod::run), ("rmmod", rmmod::run), ("lsmod", lsmod::run), ("modprobe", modprobe::run)];
+const TOOLS: &[Entry] = &[
+    ("insmod", insmod::run),
+    ("rmmod", rmmod::run),
+    ("lsmod", lsmod::run),
+    ("modinfo", modinfo::run),
+    ("modprobe", modprobe::run),
+];
 
 /// The name a tool goes by.
 pub struct Tool {

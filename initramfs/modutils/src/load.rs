@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    compress::{MAGIC_BYTES, compression},
     state::State,
     sys::{self, Refusal},
 };
@@ -43,7 +44,7 @@ impl LoadError {
 /// Loads a file with its parameters. `flags` are `sys::IGNORE_*`.
 pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), LoadError> {
     let mut file = File::open(path)?;
-    let flags = match compression(&mut file)? {
+    let flags = match peek(&mut file)? {
         Some(kind) if state.compression().as_deref() == Some(kind) => flags | sys::COMPRESSED_FILE,
         Some(kind) => return Err(LoadError::Compressed(kind)),
         None => flags,
@@ -61,17 +62,12 @@ pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), 
     }
 }
 
-/// The compression of a file, which its first bytes tell and its name does not. Leaves the file at its start.
-fn compression(file: &mut File) -> io::Result<Option<&'static str>> {
-    let mut magic = Vec::new();
-    file.by_ref().take(6).read_to_end(&mut magic)?;
+/// The compression of a file, which is left at its start.
+fn peek(file: &mut File) -> io::Result<Option<&'static str>> {
+    let mut start = Vec::new();
+    file.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut start)?;
     file.rewind()?;
-    Ok(match magic[..] {
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => Some("xz"),
-        [0x1f, 0x8b, ..] => Some("gzip"),
-        _ => None,
-    })
+    Ok(compression(&start))
 }
 
 #[cfg(test)]
