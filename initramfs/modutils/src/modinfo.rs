@@ -17,7 +17,7 @@ use crate::{
     compress::compression,
     config::Config,
     getopt::{Long, Spec},
-    log::{Log, Priority},
+    log::{Failure, Log, Priority},
     lookup::lookup,
     sys::Refusal,
     tree::Tree,
@@ -141,7 +141,7 @@ fn is_module_file(path: &str) -> bool {
 }
 
 /// Prints one module; fails after a message.
-fn describe(tree: &Tree, subject: &Subject, style: &Style, log: &Log, out: &mut Vec<u8>) -> Result<(), ()> {
+fn describe(tree: &Tree, subject: &Subject, style: &Style, log: &Log, out: &mut Vec<u8>) -> Result<(), Failure> {
     let file = subject.file.as_ref().map_or("(builtin)".into(), |file| file.display().to_string());
     if subject.file.is_none() {
         heading(style, "name", &subject.name, out);
@@ -155,15 +155,21 @@ fn describe(tree: &Tree, subject: &Subject, style: &Style, log: &Log, out: &mut 
         print(&Modinfo::new(&section), style, log, out);
         return Ok(());
     };
-    let complain = |words: &str| log.error(format_args!("could not get modinfo from '{}': {words}", subject.name));
-    let bytes = std::fs::read(path).map_err(|error| complain(&Refusal::from(error).to_string()))?;
-    if let Some(kind) = compression(&bytes) {
-        return Err(complain(&format!("the file is compressed with {kind}; unpack it first")));
+    let complain = |words: String| {
+        log.error(format_args!("could not get modinfo from '{}': {words}", subject.name));
+        Failure::Failed
+    };
+    let bytes = std::fs::read(path).map_err(|error| complain(Refusal::from(error).to_string()))?;
+    match compression(&bytes).map(|kind| format!("the file is compressed with {kind}; unpack it first")) {
+        Some(words) => Err(complain(words)),
+        None => info(&bytes).map(|info| print(&info, style, log, out)).map_err(complain),
     }
-    let elf = Elf::parse(&bytes).map_err(|error| complain(&error.to_string()))?;
-    let info = Modinfo::of(&elf).map_err(|error| complain(&error.to_string()))?;
-    print(&info, style, log, out);
-    Ok(())
+}
+
+fn info(bytes: &[u8]) -> Result<Modinfo<'_>, String> {
+    let elf = Elf::parse(bytes).map_err(|error| error.to_string())?;
+    let section = elf.section(".modinfo").map_err(|error| error.to_string())?;
+    Ok(Modinfo::new(section.ok_or("the file has no .modinfo section")?.data))
 }
 
 /// A part of the kernel's strings, as a `.modinfo` section would hold them. Like kmod 34 it ends at the first
