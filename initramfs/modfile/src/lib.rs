@@ -22,6 +22,7 @@ mod error;
 pub mod index;
 pub mod modinfo;
 pub mod proc_modules;
+pub mod signature;
 pub mod symbols;
 pub mod write;
 

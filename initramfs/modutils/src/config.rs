@@ -153,11 +153,11 @@ impl Softdep {
     }
 
     fn directive(&self) -> String {
-        let list = |word: &str, names: &[String]| match names {
-            [] => String::new(),
-            names => format!(" {word}: {}", names.join(" ")),
-        };
-        format!("softdep {}{}{}", self.pattern, list("pre", &self.pre), list("post", &self.post))
+        let lists = [("pre", &self.pre), ("post", &self.post)];
+        let lists = lists.iter().filter(|(_, names)| !names.is_empty());
+        let lists: Vec<_> = lists.map(|(word, names)| format!("{word}: {}", names.join(" "))).collect();
+        // The blank stays where both are empty: kmod prints it.
+        format!("softdep {} {}", self.pattern, lists.join(" "))
     }
 }
 

@@ -10,6 +10,7 @@ use modfile::{
     elf::Elf,
     index,
     modinfo::{Modinfo, Parameter},
+    signature::{self, Signature},
 };
 
 use crate::{
@@ -152,7 +153,7 @@ fn describe(tree: &Tree, subject: &Subject, style: &Style, log: &Log, out: &mut 
     }
     let Some(path) = &subject.file else {
         let section = builtin_section(tree, &subject.name);
-        print(&Modinfo::new(&section), style, log, out);
+        print(&Modinfo::new(&section), None, style, log, out);
         return Ok(());
     };
     let complain = |words: String| {
@@ -162,7 +163,11 @@ fn describe(tree: &Tree, subject: &Subject, style: &Style, log: &Log, out: &mut 
     let bytes = std::fs::read(path).map_err(|error| complain(Refusal::from(error).to_string()))?;
     match compression(&bytes).map(|kind| format!("the file is compressed with {kind}; unpack it first")) {
         Some(words) => Err(complain(words)),
-        None => info(&bytes).map(|info| print(&info, style, log, out)).map_err(complain),
+        None => {
+            let info = info(&bytes).map_err(complain)?;
+            print(&info, signature::of(&bytes), style, log, out);
+            Ok(())
+        }
     }
 }
 
@@ -182,22 +187,45 @@ fn builtin_section(tree: &Tree, name: &str) -> Vec<u8> {
         .collect()
 }
 
-fn print(info: &Modinfo<'_>, style: &Style, log: &Log, out: &mut Vec<u8>) {
+fn print(info: &Modinfo<'_>, signature: Option<Signature<'_>>, style: &Style, log: &Log, out: &mut Vec<u8>) {
+    let signed = signature.map(signature_fields);
+    let entries = info.entries().filter(|entry| style.field.is_some() || !is_parameter(entry.key));
+    let own = entries.map(|entry| (entry.key, entry.value));
+    let fields = own.chain(signed.iter().flatten().map(|(key, value)| (key.as_bytes(), value.as_slice())));
     match style.field.as_deref() {
         Some("parm") => print_parameters(info, style, log, out),
         Some(field) => {
-            for value in info.values(field) {
+            for (_, value) in fields.filter(|(key, _)| *key == field.as_bytes()) {
                 out.extend([value, &[style.end]].concat());
             }
         }
         None => {
-            for entry in info.entries().filter(|entry| !is_parameter(entry.key)) {
-                let label = if style.end == 0 { [entry.key, b"="].concat() } else { label(entry.key) };
-                out.extend([&label, entry.value, &[style.end]].concat());
+            for (key, value) in fields {
+                let label = if style.end == 0 { [key, b"="].concat() } else { label(key) };
+                out.extend([&label, value, &[style.end]].concat());
             }
             print_parameters(info, style, log, out);
         }
     }
+}
+
+fn signature_fields(signature: Signature<'_>) -> [(&'static str, Vec<u8>); 5] {
+    [
+        ("sig_id", signature.id_type.into()),
+        ("signer", signature.signer.into()),
+        ("sig_key", hex(signature.key_id)),
+        ("sig_hashalgo", signature.hash.into()),
+        ("signature", hex(signature.signature)),
+    ]
+}
+
+/// Pairs of digits with colons between, twenty to a line.
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    let lines = bytes.chunks(20).map(|line| {
+        let pairs: Vec<_> = line.iter().map(|byte| format!("{byte:02X}")).collect();
+        pairs.join(":")
+    });
+    lines.collect::<Vec<_>>().join(":\n\t\t").into()
 }
 
 fn is_parameter(key: &[u8]) -> bool {
@@ -254,7 +282,7 @@ mod tests {
     fn check(field: Option<&str>, end: u8, expected: &[u8]) {
         let style = Style { field: field.map(String::from), end };
         let mut out = Vec::new();
-        print(&Modinfo::new(INFO), &style, &Log::new("modinfo", Priority::Error), &mut out);
+        print(&Modinfo::new(INFO), None, &style, &Log::new("modinfo", Priority::Error), &mut out);
         assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(expected));
     }
 
@@ -274,6 +302,21 @@ parm:           bare:bool
 parm:           n:how many (int)
 ",
         );
+    }
+
+    #[test]
+    fn a_signature_is_the_last_of_the_fields() {
+        let signature =
+            Signature { id_type: "PKCS#7", signer: b"Me", key_id: &[1], hash: "sha256", signature: &[0xab; 21] };
+        let style = Style { field: None, end: b'\n' };
+        let (info, log, mut out) = (Modinfo::new(b"parm=a:b\0x=y\0"), Log::new("modinfo", Priority::Error), Vec::new());
+        print(&info, Some(signature), &style, &log, &mut out);
+        let expected = format!(
+            "x:              y\nsig_id:         PKCS#7\nsigner:         Me\nsig_key:        01\n\
+             sig_hashalgo:   sha256\nsignature:      {}\n\t\tAB\nparm:           a:b\n",
+            "AB:".repeat(20)
+        );
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! `rmmod`: unloads modules by name, without their dependencies and without any configuration.
 
-use std::path::Path;
-
 use modfile::alias::module_name;
 
 use crate::{
@@ -61,8 +59,8 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
 }
 
 fn remove(log: &Log, state: &State, tree: &Tree, operand: &str, force: bool) -> bool {
-    // A file may be given where a name is expected, and its name follows the same rule.
-    let name = if Path::new(operand).exists() { module_name(operand) } else { operand.replace('-', "_") };
+    // A file may be given where a name is expected; its name follows the same rule.
+    let name = module_name(operand);
     if let Some(obstacle) = (!force).then(|| obstacle(log, state, tree, &name)).flatten() {
         log.error(obstacle);
         return false;
