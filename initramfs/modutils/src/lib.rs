@@ -109,8 +109,9 @@ impl Tool {
     }
 }
 
-/// Writes to standard output. A reader that has gone away is not an error of ours.
-fn output(text: &str) {
+/// Writes to standard output, and does not leave a rest for an exit handler that our `main` does not have. A
+/// reader that has gone away is not an error of ours.
+fn output(text: impl AsRef<[u8]>) {
     let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(text.as_ref()).and_then(|()| stdout.flush());
 }

@@ -48,7 +48,7 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
     }
     match table(&State::new("/")) {
         Ok(table) => {
-            crate::output(&table);
+            crate::output(table);
             0
         }
         Err(error) => {

@@ -1,9 +1,6 @@
 //! `modinfo`: what a module file, or a part of the kernel, says about itself.
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use modfile::{
     alias::module_name,
@@ -105,8 +102,7 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
             }
         }
     }
-    // A reader that has gone away is not an error of ours.
-    let _ = std::io::stdout().write_all(&out);
+    crate::output(out);
     failed.into()
 }
 

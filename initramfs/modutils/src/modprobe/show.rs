@@ -18,7 +18,7 @@ impl Session<'_> {
             // The order of the binary index, which kmod walks.
             aliases.sort_by(|one, other| one.0.cmp(&other.0));
             let lines: Vec<_> = aliases.iter().map(|(pattern, module)| format!("alias {pattern} {module}\n")).collect();
-            let _ = self.out.write_all(lines.concat().as_bytes());
+            let _ = self.out.write_all(lines.concat().as_bytes()).and_then(|()| self.out.flush());
         }
         Ok(())
     }
