@@ -5,6 +5,7 @@
 //! [`kernel`], [`state`], [`load`] and [`sys`] the kernel. Behaviour, messages and exit codes are kmod 34's.
 
 pub mod config;
+pub mod depmod;
 #[cfg(test)]
 mod fake;
 pub mod getopt;
@@ -32,8 +33,13 @@ use crate::{
 /// A tool's name, and its function from arguments to exit code.
 type Entry = (&'static str, fn(&Tool, Vec<String>) -> u8);
 
-const TOOLS: &[Entry] =
-    &[("insmod", insmod::run), ("rmmod", rmmod::run), ("lsmod", lsmod::run), ("modprobe", modprobe::run)];
+const TOOLS: &[Entry] = &[
+    ("insmod", insmod::run),
+    ("rmmod", rmmod::run),
+    ("lsmod", lsmod::run),
+    ("modprobe", modprobe::run),
+    ("depmod", depmod::run),
+];
 
 /// The name a tool goes by.
 pub struct Tool {
