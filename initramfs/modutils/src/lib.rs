@@ -6,6 +6,7 @@
 
 pub mod compress;
 pub mod config;
+pub mod depmod;
 #[cfg(test)]
 mod fake;
 pub mod getopt;
@@ -40,6 +41,7 @@ const TOOLS: &[Entry] = &[
     ("lsmod", lsmod::run),
     ("modinfo", modinfo::run),
     ("modprobe", modprobe::run),
+    ("depmod", depmod::run),
 ];
 
 /// The name a tool goes by.
