@@ -59,6 +59,8 @@ impl Session<'_> {
     fn run(&mut self, operands: &[String]) -> Result<(), Failure> {
         match self.options.job {
             Job::ShowConfig => self.show_config(),
+            Job::ShowModversions => operands.first().map_or(Ok(()), |file| self.show_versions(file, "modversions")),
+            Job::ShowExports => operands.first().map_or(Ok(()), |file| self.show_versions(file, "symbols")),
             Job::Remove => each(operands, |operand| self.remove(operand)),
             Job::InsertAll => each(operands, |operand| self.insert(operand, None)),
             Job::Insert => match operands {

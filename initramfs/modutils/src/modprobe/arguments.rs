@@ -29,6 +29,9 @@ const SPEC: Spec = Spec {
         Long("show-depends", false, 'D'),
         Long("showconfig", false, 'c'),
         Long("show-config", false, 'c'),
+        Long("show-modversions", false, 'O'),
+        Long("dump-modversions", false, 'O'),
+        Long("show-exports", false, 'E'),
         Long("dry-run", false, 'n'),
         Long("show", false, 'n'),
         Long("config", true, 'C'),
@@ -55,6 +58,8 @@ What to do:
 \t-R, --resolve-alias     print the modules a name stands for
 \t-D, --show-depends      print what a load would do, as if nothing were loaded
 \t-c, --show-config       print the configuration and the alias indexes
+\t    --show-modversions  print the symbol versions that a file was built with
+\t    --show-exports      print the symbol versions that a file exports
 \t-n, --dry-run           do nothing; with -v, print what would be done
 How:
 \t    --first-time        fail if there is nothing to do
@@ -76,8 +81,8 @@ Messages:
 \t-h, --help              show this text
 ";
 
-/// What to do with the operands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What to do with the operands. Of several things to print the first is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Job {
     /// Load the first; the others are its parameters.
     #[default]
@@ -88,6 +93,10 @@ pub(super) enum Job {
     Remove,
     /// There are none: print the configuration.
     ShowConfig,
+    /// Print a file's `__versions`.
+    ShowModversions,
+    /// Print what a file exports.
+    ShowExports,
 }
 
 /// The options.
@@ -150,7 +159,7 @@ pub(super) fn read(
     log: &mut Log,
 ) -> Result<(Options, Vec<String>), u8> {
     let mut options = Options { inherited: environment.into(), ..Options::default() };
-    let (mut all, mut remove, mut show_config) = (false, false, false);
+    let (mut all, mut remove, mut shows) = (false, false, Vec::new());
     let mut bad_wait = None;
     let arguments = split(environment).into_iter().chain(arguments).collect();
     let operands = tool.read(&SPEC, HELP, arguments, |letter, value| {
@@ -170,7 +179,9 @@ pub(super) fn read(
             'M' => options.flags |= IGNORE_MODVERSIONS,
             'W' => options.flags |= IGNORE_VERMAGIC,
             'D' => (options.ignore_loaded, options.dry_run, options.show) = (true, true, true),
-            'c' => show_config = true,
+            'c' => shows.push(Job::ShowConfig),
+            'O' => shows.push(Job::ShowModversions),
+            'E' => shows.push(Job::ShowExports),
             'n' => options.dry_run = true,
             'C' => {
                 options.config_paths.push(value.into());
@@ -193,11 +204,11 @@ pub(super) fn read(
     }
     // The kernel starts us without open files; messages then go where someone may look for them.
     log.syslog |= rustix::fs::fstat(rustix::stdio::stderr()).is_err();
-    options.job = match (show_config, remove, all) {
-        (true, ..) => Job::ShowConfig,
-        (_, true, _) => Job::Remove,
-        (_, _, true) => Job::InsertAll,
-        _ => Job::Insert,
+    options.job = match shows.into_iter().min() {
+        Some(show) => show,
+        None if remove => Job::Remove,
+        None if all => Job::InsertAll,
+        None => Job::Insert,
     };
     Ok((options, operands))
 }

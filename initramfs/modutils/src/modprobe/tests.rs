@@ -297,3 +297,17 @@ alias symbol:b leaf
 ";
     assert_eq!(run(&root, &config, &mut empty(), "-c"), (Ok(()), expected.to_owned()));
 }
+
+#[test]
+fn a_files_symbol_versions_are_shown() {
+    let root = root();
+    let module = modfile::write::Module::new("m").exports_with_crc("out", 0x12).version("in", 0xabcd_ef01).build();
+    std::fs::write(root.path("m.ko"), module).unwrap();
+    let file = root.path("m.ko").display().to_string();
+    for (option, expected) in [("--show-exports", "0x00000012\tout\n"), ("--show-modversions", "0xabcdef01\tin\n")] {
+        let line = format!("{option} {file}");
+        assert_eq!(run(&root, &plain(), &mut empty(), &line), (Ok(()), expected.to_owned()));
+        let line = format!("{option} {file}.not");
+        assert_eq!(run(&root, &plain(), &mut empty(), &line), (STOP, String::new()));
+    }
+}
