@@ -4,6 +4,7 @@
 //! a .ko ──▶ elf ──▶ modinfo     `key=value` strings of a module
 //!            │ └──▶ symbols     what it exports, needs, and with which checksums
 //!            └────▶ edit        the same module under another name
+//!       ──▶ signature           who signed it
 //! write ──▶ a .ko               a module made from its parts, for tests and seeds
 //! modules.* ─▶ index, alias     what depmod wrote, and how names are matched
 //! /proc/modules ─▶ proc_modules
