@@ -55,9 +55,15 @@ impl Log {
 
     /// Writes a message. Without effect if the level is below it.
     pub fn write(&self, priority: Priority, text: impl std::fmt::Display) {
-        if self.heeds(priority) {
-            self.raw(priority, &format!("{}: {}: {text}\n", self.program, priority.name()));
+        if !self.heeds(priority) {
+            return;
         }
+        if self.syslog {
+            return to_syslog(priority, &text.to_string());
+        }
+        // Nobody is left to be told if this fails. In one piece, since others may write to the same place.
+        let line = format!("{}: {}: {text}\n", self.program, priority.name());
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 
     /// An error message.
@@ -75,14 +81,26 @@ impl Log {
     fn heeds(&self, priority: Priority) -> bool {
         priority as i32 <= self.level
     }
+}
 
-    fn raw(&self, priority: Priority, line: &str) {
-        if !self.syslog {
-            // Nobody is left to be told if this fails.
-            let _ = std::io::stderr().write_all(line.as_bytes());
-        } else if let Ok(line) = CString::new(line) {
-            // SAFETY: both strings end with NUL and outlive the call; the format takes one string.
-            unsafe { libc::syslog(libc::LOG_DAEMON | priority as i32, c"%s".as_ptr(), line.as_ptr()) };
-        }
+/// The system log adds program and priority itself.
+fn to_syslog(priority: Priority, text: &str) {
+    if let Ok(text) = CString::new(text) {
+        // SAFETY: both strings end with NUL and outlive the call; the format takes one string.
+        unsafe { libc::syslog(libc::LOG_DAEMON | priority as i32, c"%s".as_ptr(), text.as_ptr()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fatal_message_that_is_seen_ends_the_work() {
+        let mut log = Log::new("tool", Priority::Warning);
+        assert_eq!(log.fail(Priority::Fatal, "shown"), Failure::Stop);
+        assert_eq!(log.fail(Priority::Error, "shown"), Failure::Failed);
+        log.silence();
+        assert_eq!(log.fail(Priority::Fatal, "not shown"), Failure::Failed);
     }
 }
