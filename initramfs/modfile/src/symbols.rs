@@ -110,7 +110,7 @@ fn version(layout: Layout, entry: &[u8]) -> Option<Version<'_>> {
     Some(Version { name: &name[..end], crc })
 }
 
-/// A `__crc_` symbol is the checksum itself, or since 4.14 on most machines the place of the four bytes that are.
+/// A `__crc_` symbol is the checksum itself, or the place of the four bytes that are, as the kernel was built.
 fn crc(elf: &Elf<'_>, symbol: &Symbol<'_>) -> Result<u32, Error> {
     if matches!(symbol.section, SHN_UNDEF | SHN_ABS) || symbol.section >= SHN_LORESERVE {
         return Ok(symbol.value as u32);
