@@ -23,6 +23,8 @@ pub enum Blame {
     Usage,
     /// The machine, the archive or modrig itself is.
     Rig,
+    /// What the user selects does not exist, so that nothing would run.
+    Selection,
     /// Ctrl-C.
     Interrupted,
 }
@@ -39,6 +41,11 @@ impl Error {
     /// An error of the command line.
     pub fn usage(what: impl Into<String>) -> Self {
         Self::new(what).blamed(Blame::Usage)
+    }
+
+    /// A selection that is empty.
+    pub fn nothing_selected(what: impl Into<String>) -> Self {
+        Self::new(what).blamed(Blame::Selection)
     }
 
     /// The user asked to stop.
@@ -83,6 +90,16 @@ impl Error {
             cause = error.source();
         }
         text
+    }
+}
+
+impl Error {
+    /// For a person, at the program's end: the story, and what to do.
+    pub fn report(&self) -> String {
+        match self.advice() {
+            Some(help) => format!("error: {}\nhelp: {help}", self.chain()),
+            None => format!("error: {}", self.chain()),
+        }
     }
 }
 

@@ -5,14 +5,31 @@
 //! - [`error`], [`process`], [`interrupt`], [`progress`], [`cache`]: the ground everything stands on
 //! - [`kernel`]: the matrix; fetching, verifying and unpacking kernels
 //! - [`module`]: guest modules, built by each kernel's own kbuild
+//! - [`image`]: the initramfs (with [`programs`], the guest's own)
+//! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
+//! - [`errno`], [`behaviour`], [`guest`], [`scenario`]: what a scenario sees
+//! - [`scenarios`]: the scenarios
+//! - [`run`], [`suite`]: one case, many cases
+//! - [`report`], [`bench`], [`cli`]: what people see
 
+pub mod behaviour;
+pub mod bench;
 pub mod cache;
+pub mod cli;
 pub mod console;
+pub mod errno;
 pub mod error;
+pub mod guest;
+pub mod image;
 pub mod interrupt;
 pub mod kernel;
 pub mod module;
 pub mod process;
 pub mod programs;
 pub mod progress;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod scenarios;
+pub mod suite;
 pub mod vm;

@@ -1,2 +1,5 @@
-//! The modrig program.
-fn main() {}
+//! The `modrig` program.
+
+fn main() -> std::process::ExitCode {
+    modrig::cli::main()
+}

@@ -8,6 +8,9 @@ pub const DIRECTORY: &str = "/run/calls";
 /// Directory in the guest that holds the helper under its names (see `helper.rs`).
 pub const HELPERS: &str = "/helpers";
 
+/// What the helper as PID 1 says on the console when it is called `init`.
+pub const INIT_REACHED: &str = "modrig-helper: init reached";
+
 /// One call of the helper, as the process itself saw it at its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {

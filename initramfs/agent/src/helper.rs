@@ -11,6 +11,7 @@
 //! | `garbage` | writes bytes that are no frames to the link: a guest gone mad |
 //! | `flood` | fills the kernel's log without end |
 //! | `mute` | as PID 1: never says a word |
+//! | `init` | as PID 1: says [`INIT_REACHED`] on the console and stays, for measuring boots |
 
 use std::{
     env,
@@ -19,11 +20,30 @@ use std::{
     io::Write as _,
     os::unix::process::parent_id,
     process::exit,
+    sync::atomic::{AtomicU64, Ordering},
     thread::sleep,
     time::Duration,
 };
 
-use modrig_agent::call::{Call, DIRECTORY};
+use modrig_agent::call::{Call, DIRECTORY, INIT_REACHED};
+
+/// Descriptors that were open when the process began, one bit each.
+static OPEN_AT_START: AtomicU64 = AtomicU64::new(0);
+
+/// Rust's runtime opens `/dev/null` in place of missing standard streams before `main`; the kernel gives its
+/// helpers none, and that is what shall be seen. The C library calls this array's functions first.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOOK_FIRST: extern "C" fn() = look_first;
+
+extern "C" fn look_first() {
+    for descriptor in 0..64 {
+        // SAFETY: fcntl with F_GETFD takes no pointer.
+        if unsafe { libc::fcntl(descriptor, libc::F_GETFD) } != -1 {
+            OPEN_AT_START.fetch_or(1 << descriptor, Ordering::Relaxed);
+        }
+    }
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let argv: Vec<String> = env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
@@ -35,9 +55,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     match what {
         "garbage" => garbage(),
         "flood" => flood(),
-        "mute" => loop {
-            sleep(Duration::MAX);
-        },
+        "init" => {
+            eprintln!("{INIT_REACHED}");
+            stay()
+        }
+        "mute" => stay(),
         _ => {}
     }
     record(argv)?;
@@ -69,10 +91,16 @@ fn record(argv: Vec<String>) -> Result<(), Box<dyn Error>> {
     Ok(file.write_all(&postcard::to_stdvec(&call)?)?)
 }
 
-/// Looks at each number itself: reading the directory would open a descriptor of its own and show that too.
 fn descriptors() -> Vec<(u32, String)> {
-    let target = |n| Some((n, fs::read_link(format!("/proc/self/fd/{n}")).ok()?.display().to_string()));
-    (0..64).filter_map(target).collect()
+    let open = OPEN_AT_START.load(Ordering::Relaxed);
+    let target = |n| fs::read_link(format!("/proc/self/fd/{n}")).map_or("?".into(), |path| path.display().to_string());
+    (0..64).filter(|n| open & (1 << n) != 0).map(|n| (n, target(n))).collect()
+}
+
+fn stay() -> ! {
+    loop {
+        sleep(Duration::MAX);
+    }
 }
 
 fn garbage() -> ! {

@@ -28,7 +28,7 @@ fn main() {
         // The console is all that is left to say it on; the host reads it there.
         eprintln!("modrig-agent: {error}");
     }
-    // Without a link there is nothing to live for. QEMU takes a restart as the end.
+    // Asked to, or without a link to live for. QEMU takes a restart as the end.
     let _ = reboot(RebootCommand::Restart);
 }
 
@@ -46,6 +46,9 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     wire::write(&mut link, &Reply::Ready { version: WIRE_VERSION, release })?;
     loop {
         let request = wire::read(&mut link)?;
+        if request == Request::PowerOff {
+            return Ok(());
+        }
         wire::write(&mut link, &agent.answer(request))?;
     }
 }
@@ -77,6 +80,7 @@ impl Agent {
             Request::List { path } => list(&path),
             Request::Open { path, write } => self.open(&path, write),
             Request::Close { file } => Ok(self.close(file)),
+            Request::PowerOff => return Reply::Refused("handled by the loop".into()),
             Request::Log => self.log.new_records().map(Reply::Log),
         };
         answer.unwrap_or_else(|error| match error.raw_os_error() {

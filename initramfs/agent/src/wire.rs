@@ -1,7 +1,7 @@
 //! Messages and framing between the host and the agent.
 //!
 //! ```text
-//! frame   = length (u32, little endian, bytes of the body) | body
+//! frame   = SYNC (1 byte) | length (u32, little endian, bytes of the body) | body
 //! body    = one Request (host to guest) or Reply (guest to host), postcard
 //! session = the guest sends Reply::Ready once, then the host asks and the guest answers, one at a time
 //! ```
@@ -14,6 +14,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of these messages. Host and agent refuse each other when it differs.
 pub const WIRE_VERSION: u32 = 1;
+
+/// First byte of every frame.
+pub const SYNC: u8 = 0xa5;
+
+/// Bytes before the body: SYNC and the length.
+const HEAD: usize = 5;
 
 /// Largest body either side accepts, in bytes. A full kernel log is about 300 KiB.
 pub const FRAME_BYTES_MAX: usize = 4 << 20;
@@ -47,6 +53,8 @@ pub enum Request {
     Open { path: String, write: bool },
     /// Close a file that [`Request::Open`] opened. Answer: [`Reply::Done`].
     Close { file: OpenId },
+    /// End the machine, in the one way that needs no firmware: a restart, which QEMU was told not to follow. No answer.
+    PowerOff,
     /// The kernel's log records since the last ask, or since the agent began. Answer: [`Reply::Log`].
     Log,
 }
@@ -119,6 +127,9 @@ pub enum How {
 /// What is wrong with bytes that should be a frame.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
+    /// The first byte is another one.
+    #[error("byte {0:#04x} where a frame should begin")]
+    NoSync(u8),
     /// The length field exceeds the bound.
     #[error("frame of {0} bytes, more than the {FRAME_BYTES_MAX} allowed")]
     TooLong(usize),
@@ -139,7 +150,8 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
     if body.len() > FRAME_BYTES_MAX {
         return Err(FrameError::TooLong(body.len()));
     }
-    let mut frame = Vec::with_capacity(4 + body.len());
+    let mut frame = Vec::with_capacity(HEAD + body.len());
+    frame.push(SYNC);
     frame.extend_from_slice(&(body.len() as u32).to_le_bytes());
     frame.extend_from_slice(&body);
     Ok(frame)
@@ -148,17 +160,26 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
 /// Takes one whole message from the front of `buffer`, or `None` when more bytes are needed.
 ///
 /// # Errors
-/// `TooLong` or `Body`: the peer does not speak this protocol; nothing sensible can follow.
+/// `NoSync`, `TooLong` or `Body`: the peer does not speak this protocol; nothing sensible can follow.
 pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> Result<Option<T>, FrameError> {
-    let Some(head) = buffer.first_chunk::<4>() else { return Ok(None) };
-    let length = u32::from_le_bytes(*head) as usize;
-    if length > FRAME_BYTES_MAX {
-        return Err(FrameError::TooLong(length));
+    // Noise is refused with its first byte: the rest of a head may never come.
+    if let Some(&first) = buffer.first().filter(|first| **first != SYNC) {
+        return Err(FrameError::NoSync(first));
     }
-    let Some(body) = buffer.get(4..4 + length) else { return Ok(None) };
+    let Some(head) = buffer.first_chunk::<HEAD>() else { return Ok(None) };
+    let length = body_length(*head)?;
+    let Some(body) = buffer.get(HEAD..HEAD + length) else { return Ok(None) };
     let message = postcard::from_bytes(body)?;
-    buffer.drain(..4 + length);
+    buffer.drain(..HEAD + length);
     Ok(Some(message))
+}
+
+fn body_length([first, a, b, c, d]: [u8; HEAD]) -> Result<usize, FrameError> {
+    match u32::from_le_bytes([a, b, c, d]) as usize {
+        _ if first != SYNC => Err(FrameError::NoSync(first)),
+        length if length > FRAME_BYTES_MAX => Err(FrameError::TooLong(length)),
+        length => Ok(length),
+    }
 }
 
 /// Reads one message, blocking.
@@ -166,13 +187,9 @@ pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> Result<Option<T>, Fr
 /// # Errors
 /// Any [`FrameError`].
 pub fn read<T: DeserializeOwned>(source: &mut impl Read) -> Result<T, FrameError> {
-    let mut head = [0; 4];
+    let mut head = [0; HEAD];
     source.read_exact(&mut head)?;
-    let length = u32::from_le_bytes(head) as usize;
-    if length > FRAME_BYTES_MAX {
-        return Err(FrameError::TooLong(length));
-    }
-    let mut body = vec![0; length];
+    let mut body = vec![0; body_length(head)?];
     source.read_exact(&mut body)?;
     Ok(postcard::from_bytes(&body)?)
 }
@@ -205,13 +222,14 @@ mod tests {
 
     #[test]
     fn a_length_beyond_the_bound_is_refused_before_it_is_awaited() {
-        let mut buffer = u32::MAX.to_le_bytes().to_vec();
+        let mut buffer = vec![SYNC, 0xff, 0xff, 0xff, 0xff];
         assert!(matches!(decode::<Reply>(&mut buffer), Err(FrameError::TooLong(_))));
     }
 
     #[test]
     fn a_body_of_garbage_is_an_error() {
-        let mut buffer = vec![2, 0, 0, 0, 0xff, 0xff];
+        let mut buffer = vec![SYNC, 2, 0, 0, 0, 0xff, 0xff];
         assert!(matches!(decode::<Reply>(&mut buffer), Err(FrameError::Body(_))));
+        assert!(matches!(decode::<Reply>(&mut vec![0x80]), Err(FrameError::NoSync(0x80))));
     }
 }

@@ -1,0 +1,62 @@
+//! What differs by kernel, as data: a scenario asks here instead of deciding by itself.
+
+/// A kernel version, `(6, 5)` for 6.5.
+pub type Version = (u32, u32);
+
+/// Something that changed once or more.
+#[derive(Debug)]
+pub struct Fact<T: 'static> {
+    /// What it is, for people.
+    pub what: &'static str,
+    /// Oldest first; each holds from its version up to the next one's.
+    pub rows: &'static [Row<T>],
+}
+
+/// One value of a fact.
+#[derive(Debug)]
+pub struct Row<T> {
+    /// First version it holds for.
+    pub since: Version,
+    /// The value.
+    pub value: T,
+    /// Commit or file it comes from, or the kernels it was observed on.
+    pub source: &'static str,
+}
+
+impl<T: Copy> Fact<T> {
+    /// The value for a kernel.
+    pub fn on(&self, version: Version) -> T {
+        let row = self.rows.iter().rev().find(|row| row.since <= version).unwrap_or(&self.rows[0]);
+        row.value
+    }
+}
+
+/// A second `finit_module` of a file whose first load still runs, once that has succeeded.
+pub const SECOND_LOADER_GETS: Fact<i64> = Fact {
+    what: "a second finit_module of the same file, waiting for the first, returns",
+    rows: &[
+        Row { since: (0, 0), value: -(libc::EEXIST as i64), source: "add_unformed_module(): the name is taken" },
+        Row {
+            since: (6, 5),
+            value: 0,
+            source: "9b9879fc0327 (\"modules: catch concurrent module loads, treat them as idempotent\")",
+        },
+    ],
+};
+
+/// What the kernel logs, once, when an init returns a positive number.
+pub const SUSPICIOUS_RETURN: Fact<&str> = Fact {
+    what: "an init that returns 1 is reported as",
+    rows: &[
+        Row {
+            since: (0, 0),
+            value: "do_init_module: 'init_fails'->init suspiciously returned 1, it should follow 0/-E convention",
+            source: "do_init_module(); observed on 5.10 to 6.18",
+        },
+        Row {
+            since: (7, 0),
+            value: "init_fails: init suspiciously returned 1, it should follow 0/-E convention",
+            source: "do_init_module(); observed on 7.2 and 7.3",
+        },
+    ],
+};

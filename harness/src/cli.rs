@@ -1,0 +1,307 @@
+//! The command line: arguments become one job, its result an exit code.
+
+mod doctor;
+mod shell;
+
+use std::{path::PathBuf, process::ExitCode, thread};
+
+use anstream::{print, println};
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    bench,
+    cache::Cache,
+    error::{Blame, Error, Result},
+    image, interrupt,
+    kernel::{Catalog, FetchOptions, Store},
+    module,
+    progress::Progress,
+    report::{Record, terminal},
+    run::Rig,
+    scenario::Scenario,
+    scenarios,
+    suite::{Event, Suite},
+    vm::{
+        Host, Qemu,
+        accel::{self, Choice},
+    },
+};
+
+/// A test rig for the Linux kernel-module mechanism on real kernels.
+///
+/// Exit codes: 0 every case passed or was skipped with a reason; 1 a case failed; 2 wrong usage; 3 the rig failed,
+/// so that a case says nothing about its kernel; 4 nothing was selected; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "modrig", version, verbatim_doc_comment, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Where fetched kernels, build roots, modules and saved guests are kept [default: MODRIG_CACHE, or ~/.cache/modrig]
+    #[arg(long, global = true, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    #[command(flatten)]
+    fetch: FetchOptions,
+    /// What runs the guests' instructions
+    #[arg(long, global = true, value_enum, default_value_t)]
+    accel: Choice,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios on kernels and show the matrix
+    Run(RunArgs),
+    /// List scenarios, and what each of them tests
+    List {
+        /// Only these: parts of `group::name`
+        filters: Vec<String>,
+    },
+    /// List, fetch and update kernels
+    Kernels {
+        #[command(subcommand)]
+        command: KernelsCommand,
+    },
+    /// Boot a kernel and get a prompt in the guest
+    Shell {
+        /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
+        #[arg(short, long)]
+        kernel: String,
+    },
+    /// Say what this machine has and lacks
+    Doctor,
+    /// Measure this rig against a bare QEMU
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Kernels to run on, by name or path; all of the matrix when none is given
+    #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+    kernels: Vec<String>,
+    /// Only these scenarios: parts of `group::name`
+    filters: Vec<String>,
+    /// How many guests run at once [default: the number of processors]
+    #[arg(short, long)]
+    jobs: Option<usize>,
+    /// Where one JSON record per case is written
+    #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
+    records: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum KernelsCommand {
+    /// Show the matrix: name, release, suite, whether it is here
+    List,
+    /// Fetch kernels, all of them when none is named
+    Fetch {
+        /// Kernels, by name
+        names: Vec<String>,
+    },
+    /// Look for newer releases of each series and write the lock file
+    Update {
+        /// Kernels, by name; all of them when none is named
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// Cold boot to Ready, and restore to the first answer, beside the fastest bare boot
+    Boot {
+        /// Kernels to measure; all of the matrix when none is given
+        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// How often each way
+        #[arg(short = 'n', long, default_value_t = 5)]
+        rounds: usize,
+    },
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = interrupt::install() {
+        anstream::eprintln!("modrig: cannot watch for Ctrl-C: {error}");
+    }
+    cli.run().unwrap_or_else(|error| {
+        anstream::eprintln!("{}", error.report());
+        ExitCode::from(match error.blame() {
+            Blame::Usage => 2,
+            Blame::Rig => 3,
+            Blame::Selection => 4,
+            Blame::Interrupted => interrupt::EXIT_CODE as u8,
+        })
+    })
+}
+
+impl Cli {
+    fn run(self) -> Result<ExitCode> {
+        match &self.command {
+            Command::Run(args) => return self.global.run(args),
+            Command::List { filters } => list(filters)?,
+            Command::Kernels { command } => self.global.kernels(command)?,
+            Command::Shell { kernel } => shell::run(&self.global.rig()?, kernel)?,
+            Command::Doctor => return Ok(doctor::run(&self.global)),
+            Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
+                self.global.bench_boot(kernels, *rounds)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Global {
+    fn store(&self, progress: &Progress) -> Result<Store> {
+        let cache = Cache::open(self.cache.as_deref())?;
+        Ok(Store { cache, progress: progress.clone(), options: self.fetch.clone() })
+    }
+
+    /// Everything that can fail before the first kernel is touched.
+    fn rig(&self) -> Result<Rig> {
+        let qemu = Qemu::find()?;
+        let decision = accel::decide(self.accel)?;
+        let progress = Progress::new();
+        progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
+        let store = self.store(&progress)?;
+        let host = Host { qemu, accel: decision.accel };
+        Ok(Rig { cache: store.cache.clone(), progress, catalog: Catalog::embedded()?, store, host })
+    }
+
+    fn run(&self, args: &RunArgs) -> Result<ExitCode> {
+        let catalog = Catalog::embedded()?;
+        let kernels = known(&catalog, &args.kernels)?;
+        let scenarios = select(&args.filters)?;
+        let rig = self.rig()?;
+        let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        let bar = rig.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
+        let suite = Suite { kernels: kernels.clone(), scenarios, jobs };
+        let unwritten = std::sync::Mutex::new(None);
+        let records = suite.run(&rig, |event| match event {
+            Event::Prepared(name, Ok(prepared)) => {
+                rig.progress.say(format!("{name}: {} is ready", prepared.kernel.release))
+            }
+            Event::Prepared(name, Err(error)) => rig.progress.say(format!("{name}: {}", error.report())),
+            Event::Ended(record) => {
+                bar.inc(1);
+                if let Err(error) = record.store(&args.records) {
+                    unwritten.lock().map(|mut first| first.get_or_insert(error).clone()).ok();
+                }
+            }
+        });
+        bar.finish_and_clear();
+        print!("{}", terminal::matrix(&kernels, &records));
+        println!("records: {}", args.records.display());
+        interrupt::check()?;
+        if let Ok(Some(error)) = unwritten.into_inner() {
+            return Err(error);
+        }
+        Ok(ExitCode::from(exit_code(&records)))
+    }
+
+    fn kernels(&self, command: &KernelsCommand) -> Result<()> {
+        let catalog = Catalog::embedded()?;
+        let store = self.store(&Progress::new())?;
+        match command {
+            KernelsCommand::List => {
+                for row in catalog.rows(&store.cache) {
+                    println!("{row}");
+                }
+                Ok(())
+            }
+            KernelsCommand::Fetch { names } => {
+                for name in known(&catalog, names)? {
+                    let kernel = store.resolve(&catalog, &name)?;
+                    println!("{name}: {} is here", kernel.release);
+                }
+                Ok(())
+            }
+            KernelsCommand::Update { names } => {
+                for change in store.update(&catalog, &known(&catalog, names)?)? {
+                    println!("{change}");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn bench_boot(&self, kernels: &[String], rounds: usize) -> Result<()> {
+        let rig = self.rig()?;
+        let all: Vec<&Scenario> = scenarios::all().collect();
+        println!("seconds, median of {rounds} (ratio to bare)");
+        println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
+        for name in known(&rig.catalog, kernels)? {
+            let prepared = rig.prepare(&name, &all)?;
+            let set = module::build(&rig.cache, &rig.progress, &prepared.kernel, &module::names_in(&all), &[])?;
+            let image = image::pack(&rig.cache, &prepared.kernel, set.modules.values())?;
+            let boots = bench::boots(&rig.host, &prepared.kernel, &image.path, &prepared.guest, rounds)?;
+            let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
+            println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
+        }
+        Ok(())
+    }
+}
+
+/// The kernels that were named, or the whole matrix. Paths are left for the store to judge.
+fn known(catalog: &Catalog, names: &[String]) -> Result<Vec<String>> {
+    if names.is_empty() {
+        return Ok(catalog.names().map(str::to_owned).collect());
+    }
+    for name in names {
+        catalog.check(name)?;
+    }
+    Ok(names.to_owned())
+}
+
+/// The scenarios whose path contains one of the filters.
+fn select(filters: &[String]) -> Result<Vec<&'static Scenario>> {
+    for filter in filters {
+        if !scenarios::all().any(|scenario| scenario.path().contains(filter.as_str())) {
+            let error = Error::nothing_selected(format!("no scenario is called `{filter}`"));
+            return Err(match nearest(filter) {
+                Some(name) => error.help(format!("did you mean `{name}`? `modrig list` shows all")),
+                None => error.help("`modrig list` shows all"),
+            });
+        }
+    }
+    let wanted = |scenario: &&Scenario| {
+        filters.is_empty() || filters.iter().any(|filter| scenario.path().contains(filter.as_str()))
+    };
+    Ok(scenarios::all().filter(wanted).collect())
+}
+
+fn nearest(filter: &str) -> Option<String> {
+    let likeness = |scenario: &&Scenario| {
+        [scenario.path().as_str(), scenario.name]
+            .map(|name| (strsim::jaro_winkler(name, filter) * 1000.0) as u32)
+            .into_iter()
+            .max()
+            .unwrap_or(0)
+    };
+    scenarios::all().max_by_key(likeness).filter(|scenario| likeness(scenario) > 700).map(Scenario::path)
+}
+
+fn list(filters: &[String]) -> Result<()> {
+    for scenario in select(filters)? {
+        println!("{:52} {}", scenario.path(), scenario.claim.1);
+    }
+    Ok(())
+}
+
+/// What the records amount to. A finding outweighs a fault of the rig.
+fn exit_code(records: &[Record]) -> u8 {
+    let any = |word| records.iter().any(|record| record.verdict.word() == word);
+    match (any("failed"), any("broken"), records.is_empty()) {
+        (true, _, _) => 1,
+        (_, true, _) => 3,
+        (_, _, true) => 4,
+        _ => 0,
+    }
+}

@@ -1,0 +1,687 @@
+//! What a scenario sees of a guest: modules come and go, the log tells, files are read. No machine in sight.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use modfile::proc_modules::{self, ProcModule, State};
+use modrig_agent::{
+    call::{Call, DIRECTORY, HELPERS},
+    wire::{Ending, How, Job, JobId, OpenId, Reply, Request},
+};
+
+use crate::{
+    behaviour::Version,
+    console::Event,
+    errno::{Errno, describe},
+    error::{Context as _, Error},
+    image::{module_directory, module_path},
+    kernel::version_of,
+    scenario::{Check, Stop},
+    vm::{SLICE, Trouble, Vm},
+};
+
+/// Environment that the kernel gives its helpers (kernel/kmod.c, `call_modprobe`); our own programs get the same.
+const ENVIRONMENT: [(&str, &str); 3] = [("HOME", "/"), ("TERM", "linux"), ("PATH", "/sbin:/usr/sbin:/bin:/usr/bin")];
+
+/// Where the kernel finds its helper.
+const MODPROBE_PATH: &str = "/proc/sys/kernel/modprobe";
+
+/// Longest [`Guest::eventually`] waits.
+const EVENTUALLY: Duration = Duration::from_secs(20);
+
+/// A guest with nothing loaded yet.
+#[derive(Debug)]
+pub struct Guest {
+    vm: Vm,
+    log: Vec<String>,
+}
+
+impl Guest {
+    /// A guest on a machine whose agent is ready.
+    pub fn new(vm: Vm) -> Self {
+        Self { vm, log: Vec::new() }
+    }
+
+    /// `uname -r`.
+    pub fn release(&self) -> &str {
+        self.vm.release()
+    }
+
+    /// Version of its kernel, to ask [`crate::behaviour`] with.
+    pub fn version(&self) -> Version {
+        version_of(self.release())
+    }
+
+    /// What its console showed that a healthy kernel does not print.
+    pub fn events(&self) -> &[Event] {
+        self.vm.console().events()
+    }
+
+    /// The end of its console's log.
+    pub fn console_excerpt(&self) -> String {
+        self.vm.console().excerpt(25)
+    }
+
+    /// Looks once more at the console, for what the kernel printed after its last answer.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn settle(&mut self) -> Check {
+        Ok(self.vm.settle()?)
+    }
+
+    /// Gives what follows the whole time that one case has.
+    pub fn restart_watch(&mut self) {
+        self.vm.restart_watch();
+    }
+
+    /// Ends the guest.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub fn power_off(self) -> Result<(), Trouble> {
+        self.vm.power_off()
+    }
+
+    // Loading and unloading, by the system calls themselves.
+
+    /// `finit_module` of a module's file, without parameters.
+    ///
+    /// # Errors
+    /// The guest is in trouble; a refusal by the kernel is a value.
+    pub fn load(&mut self, name: &str) -> Check<Returned> {
+        self.load_with(name, "")
+    }
+
+    /// `finit_module` with parameters, such as `"number=5 word=hello"`.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn load_with(&mut self, name: &str, params: &str) -> Check<Returned> {
+        let job = self.start_load(name, params)?;
+        self.finish(job)
+    }
+
+    /// Begins a `finit_module` and goes on at once.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn start_load(&mut self, name: &str, params: &str) -> Check<Running> {
+        let path = self.path_of(name);
+        self.start(
+            Job::FinitModule { path, params: params.to_owned(), flags: 0 },
+            if params.is_empty() { format!("loading {name}") } else { format!("loading {name} with `{params}`") },
+        )
+    }
+
+    /// `init_module` of bytes given here, as a module named in `what`.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn load_bytes(&mut self, what: &str, bytes: &[u8]) -> Check<Returned> {
+        let path = "/tmp/module.ko".to_owned();
+        self.write_file(&path, bytes, 0o644)?;
+        let job = self.start(Job::InitModule { path, params: String::new() }, format!("loading {what}"))?;
+        self.finish(job)
+    }
+
+    /// `delete_module(name, O_NONBLOCK)`, as rmmod does.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn unload(&mut self, name: &str) -> Check<Returned> {
+        let job = self.start_unload(name)?;
+        self.finish(job)
+    }
+
+    /// Begins a `delete_module` and goes on at once.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn start_unload(&mut self, name: &str) -> Check<Running> {
+        let flags = libc::O_NONBLOCK as u32;
+        self.start(Job::DeleteModule { name: name.to_owned(), flags }, format!("unloading {name}"))
+    }
+
+    /// `delete_module(name, O_NONBLOCK | O_TRUNC)`, as `rmmod -f` does.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn force_unload(&mut self, name: &str) -> Check<Returned> {
+        let flags = (libc::O_NONBLOCK | libc::O_TRUNC) as u32;
+        let job =
+            self.start(Job::DeleteModule { name: name.to_owned(), flags }, format!("unloading {name} by force"))?;
+        self.finish(job)
+    }
+
+    /// Waits for a system call that was begun.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn finish(&mut self, mut running: Running) -> Check<Returned> {
+        let ending = self.wait_for(&mut running)?;
+        Ok(Returned { what: running.what, how: ending.how, raw: ending.raw })
+    }
+
+    /// Whether a job is still at work two seconds from now.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn stays_running(&mut self, running: &mut Running) -> Check<bool> {
+        self.poll(running, SLICE)?;
+        Ok(running.ending.is_none())
+    }
+
+    /// Sends SIGKILL to a job.
+    ///
+    /// # Errors
+    /// It has been waited for already, or the guest is in trouble.
+    pub fn kill(&mut self, running: &Running) -> Check {
+        self.done(&Request::Kill { job: running.id, signal: libc::SIGKILL }, &format!("killing: {}", running.what))
+    }
+
+    // Programs.
+
+    /// Runs a tool from `/sbin` with the environment of a kernel helper.
+    ///
+    /// # Errors
+    /// There is no such tool, or the guest is in trouble; a non-zero exit is a value.
+    pub fn run(&mut self, tool: &str, args: &[&str]) -> Check<Ran> {
+        let mut argv = vec![format!("/sbin/{tool}")];
+        argv.extend(args.iter().map(|arg| (*arg).to_owned()));
+        let what = format!("{tool} {}", args.join(" ")).trim_end().to_owned();
+        let env = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let mut running = self.start(Job::Exec { argv, env }, what)?;
+        let ending = self.wait_for(&mut running)?;
+        Ok(Ran { what: running.what, ending })
+    }
+
+    /// Names the program that the kernel runs in place of modprobe: a path, or one of our helper's names.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn set_modprobe(&mut self, path: &str) -> Check {
+        self.write(MODPROBE_PATH, &format!("{path}\n"))
+    }
+
+    /// Lets the kernel run our own helper, which writes down how it was called.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn set_helper(&mut self, name: &str) -> Check {
+        self.set_modprobe(&helper(name))
+    }
+
+    /// The calls of our helper so far, oldest first.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn calls(&mut self) -> Check<Vec<Call>> {
+        let mut calls = Vec::new();
+        while let Some(record) = self.read_bytes(&format!("{DIRECTORY}/{}", calls.len()))? {
+            calls.push(postcard::from_bytes(&record).context(|| "the helper's record makes no sense")?);
+        }
+        Ok(calls)
+    }
+
+    // What is loaded.
+
+    /// A module's line in /proc/modules.
+    ///
+    /// # Errors
+    /// The guest is in trouble, or the line makes no sense.
+    pub fn module(&mut self, name: &str) -> Check<Option<ProcModule>> {
+        let text = self.read("/proc/modules")?;
+        for module in proc_modules::parse(&text) {
+            let module = module.context(|| "/proc/modules makes no sense")?;
+            if module.name == name {
+                return Ok(Some(module));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The module is loaded and live.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn is_live(&mut self, name: &str) -> Check {
+        match self.module(name)? {
+            Some(module) if module.state == State::Live => Ok(()),
+            Some(module) => Err(Stop::failed(format!("{name} should be live, but is {:?}", module.state))),
+            None => Err(Stop::failed(format!("{name} should be loaded, but is not in /proc/modules"))),
+        }
+    }
+
+    /// The module is not loaded: neither in /proc/modules nor in /sys/module.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn is_absent(&mut self, name: &str) -> Check {
+        if let Some(module) = self.module(name)? {
+            return Err(Stop::failed(format!("{name} should be gone, but is in /proc/modules as {:?}", module.state)));
+        }
+        match self.exists(&format!("/sys/module/{name}"))? {
+            true => Err(Stop::failed(format!("{name} should be gone, but /sys/module/{name} is there"))),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether /sys/module shows the module in this state: `coming`, `live` or `going`.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn state_is(&mut self, name: &str, state: &str) -> Check<bool> {
+        let shown = self.read_bytes(&format!("/sys/module/{name}/initstate"))?.unwrap_or_default();
+        Ok(shown.trim_ascii_end() == state.as_bytes())
+    }
+
+    /// The module's reference count, as /sys/module shows it.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub fn refcount_is(&mut self, name: &str, expected: i64) -> Check {
+        self.file_is(&format!("/sys/module/{name}/refcnt"), &expected.to_string())
+    }
+
+    /// The modules that hold this one, as /sys/module shows them.
+    ///
+    /// # Errors
+    /// They are others.
+    pub fn holders_are(&mut self, name: &str, expected: &[&str]) -> Check {
+        let path = format!("/sys/module/{name}/holders");
+        same(&format!("{path} holds"), &self.list(&path)?.join(" "), &expected.join(" "))
+    }
+
+    /// The kernel's taint letters whose bits are set, such as `OE`.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn taint(&mut self) -> Check<String> {
+        const LETTERS: &str = "PFSRMBUDAWCIOELKXTN";
+        let bits: u64 = self.read("/proc/sys/kernel/tainted")?.trim().parse().context(|| "tainted is no number")?;
+        Ok(LETTERS.chars().enumerate().filter(|(bit, _)| bits & (1 << bit) != 0).map(|(_, letter)| letter).collect())
+    }
+
+    // The log.
+
+    /// The kernel's log since the guest was ready, without time stamps.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn log(&mut self) -> Check<&[String]> {
+        loop {
+            match self.ask(&Request::Log)? {
+                Reply::Log(records) if records.is_empty() => return Ok(&self.log),
+                Reply::Log(records) => self.log.extend(records),
+                other => return Err(unexpected("the log", &other)),
+            }
+        }
+    }
+
+    /// A record of the log contains this text.
+    ///
+    /// # Errors
+    /// None does.
+    pub fn logged(&mut self, text: &str) -> Check {
+        match self.has_logged(text)? {
+            true => Ok(()),
+            false => {
+                Err(Stop::failed(format!("the kernel's log should have `{text}`; it has: {}", self.log.join(" | "))))
+            }
+        }
+    }
+
+    /// Records of the log contain these texts, in this order.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn logged_in_order(&mut self, texts: &[&str]) -> Check {
+        let mut records = self.log()?.iter();
+        match texts.iter().find(|text| !records.any(|record| record.contains(**text))) {
+            None => Ok(()),
+            Some(text) => Err(Stop::failed(format!(
+                "the kernel's log should have {texts:?} in this order, but `{text}` is not where it should be: {}",
+                self.log.join(" | ")
+            ))),
+        }
+    }
+
+    /// No record of the log contains this text.
+    ///
+    /// # Errors
+    /// One does.
+    pub fn not_logged(&mut self, text: &str) -> Check {
+        match self.log()?.iter().find(|record| record.contains(text)) {
+            Some(record) => Err(Stop::failed(format!("the kernel's log should not have `{text}`, but has `{record}`"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a record of the log contains this text.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn has_logged(&mut self, text: &str) -> Check<bool> {
+        Ok(self.log()?.iter().any(|record| record.contains(text)))
+    }
+
+    /// Waits until something holds.
+    ///
+    /// # Errors
+    /// It does not within 20 s of the host's time, or the guest is in trouble.
+    pub fn eventually(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> Check<bool>) -> Check {
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(5);
+        while !holds(self)? {
+            if begun.elapsed() > EVENTUALLY {
+                return Err(Stop::failed(format!("within {EVENTUALLY:?} this never held: {what}")));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
+    // Files.
+
+    /// A file's text.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&mut self, path: &str) -> Check<String> {
+        match self.ask(&Request::Read { path: path.to_owned() })? {
+            Reply::Content(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            other => Err(unexpected(&format!("reading {path}"), &other)),
+        }
+    }
+
+    fn read_bytes(&mut self, path: &str) -> Check<Option<Vec<u8>>> {
+        match self.ask(&Request::Read { path: path.to_owned() })? {
+            Reply::Content(bytes) => Ok(Some(bytes)),
+            Reply::Errno(libc::ENOENT) => Ok(None),
+            other => Err(unexpected(&format!("reading {path}"), &other)),
+        }
+    }
+
+    /// A module's file, as it lies in the image.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn module_file(&mut self, name: &str) -> Check<Vec<u8>> {
+        let path = self.path_of(name);
+        self.read_bytes(&path)?.ok_or_else(|| Error::new(format!("{path} is not in the image")).into())
+    }
+
+    /// The names in a directory, sorted.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn list(&mut self, path: &str) -> Check<Vec<String>> {
+        match self.ask(&Request::List { path: path.to_owned() })? {
+            Reply::Names(names) => Ok(names),
+            other => Err(unexpected(&format!("reading {path}"), &other)),
+        }
+    }
+
+    /// Whether a path exists.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn exists(&mut self, path: &str) -> Check<bool> {
+        Ok(!matches!(self.ask(&Request::List { path: path.to_owned() })?, Reply::Errno(libc::ENOENT)))
+    }
+
+    /// A file's content, apart from its last newline.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub fn file_is(&mut self, path: &str, expected: &str) -> Check {
+        let text = self.read(path)?;
+        same(path, text.trim_end_matches('\n'), expected)
+    }
+
+    /// Writes text to a file with one `write`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, path: &str, text: &str) -> Check {
+        self.write_file(path, text.as_bytes(), 0o644)
+    }
+
+    fn write_file(&mut self, path: &str, bytes: &[u8], mode: u32) -> Check {
+        self.done(
+            &Request::Write { path: path.to_owned(), bytes: bytes.to_owned(), mode },
+            &format!("writing to {path}"),
+        )
+    }
+
+    /// Opens a file and keeps it open.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(&mut self, path: &str) -> Check<OpenId> {
+        match self.ask(&Request::Open { path: path.to_owned(), write: true })? {
+            Reply::Opened { file } => Ok(file),
+            other => Err(unexpected(&format!("opening {path}"), &other)),
+        }
+    }
+
+    /// Closes a file that [`Guest::open`] opened.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn close(&mut self, file: OpenId) -> Check {
+        self.done(&Request::Close { file }, "closing a file")
+    }
+
+    // Underneath.
+
+    /// A module's path in the guest.
+    pub fn path_of(&self, name: &str) -> String {
+        format!("{}/{}", module_directory(self.release()), module_path(name))
+    }
+
+    fn start(&mut self, job: Job, what: String) -> Check<Running> {
+        match self.ask(&Request::Start(job))? {
+            Reply::Started { job, .. } => Ok(Running { id: job, what, ending: None }),
+            other => Err(unexpected(&what, &other)),
+        }
+    }
+
+    fn wait_for(&mut self, running: &mut Running) -> Check<Ending> {
+        loop {
+            if let Some(ending) = running.ending.take() {
+                return Ok(ending);
+            }
+            self.poll(running, SLICE)?;
+        }
+    }
+
+    /// Waits for a job, at most `limit`. An ending is given once by the agent, and kept here.
+    fn poll(&mut self, running: &mut Running, limit: Duration) -> Check {
+        if running.ending.is_some() {
+            return Ok(());
+        }
+        match self.ask(&Request::Wait { job: running.id, timeout_ms: limit.as_millis() as u32 })? {
+            Reply::Running => {}
+            Reply::Ended(ending) => running.ending = Some(ending),
+            other => return Err(unexpected(&running.what, &other)),
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, request: &Request, what: &str) -> Check {
+        match self.ask(request)? {
+            Reply::Done => Ok(()),
+            other => Err(unexpected(what, &other)),
+        }
+    }
+
+    fn ask(&mut self, request: &Request) -> Check<Reply> {
+        Ok(self.vm.ask(request)?)
+    }
+}
+
+/// Path in the guest of our helper under one of its names.
+pub fn helper(name: &str) -> String {
+    format!("{HELPERS}/{name}")
+}
+
+/// Two texts are the same.
+///
+/// # Errors
+/// They are not; the message shows both.
+pub fn same(what: &str, seen: &str, expected: &str) -> Check {
+    if seen == expected {
+        return Ok(());
+    }
+    Err(Stop::failed(format!("{what}: expected `{expected}`, saw `{seen}`")))
+}
+
+/// An errno is the kernel's answer, and so a finding; anything else is the rig's fault.
+fn unexpected(what: &str, reply: &Reply) -> Stop {
+    match reply {
+        Reply::Errno(errno) => Stop::failed(format!("{what}: {}", Errno(*errno))),
+        Reply::Refused(reason) => Error::new(format!("{what}: the agent refuses: {reason}")).into(),
+        other => Error::new(format!("{what}: the agent answers {other:?}")).into(),
+    }
+}
+
+/// A job that was begun.
+#[derive(Debug)]
+pub struct Running {
+    id: JobId,
+    what: String,
+    ending: Option<Ending>,
+}
+
+/// What a module system call returned.
+#[derive(Debug, Clone)]
+pub struct Returned {
+    what: String,
+    how: How,
+    raw: Option<i64>,
+}
+
+impl Returned {
+    /// It returned 0.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn succeeds(&self) -> Check {
+        self.returns(0)
+    }
+
+    /// It returned this errno.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn fails_with(&self, errno: Errno) -> Check {
+        self.returns(-i64::from(errno.0))
+    }
+
+    /// It returned this raw value, which need not be an errno.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn returns(&self, expected: i64) -> Check {
+        same(&format!("{} returned", self.what), &self.seen(), &describe(expected))
+    }
+
+    /// Its process died of SIGKILL before the call returned to it.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn was_killed(&self) -> Check {
+        same(&format!("{} returned", self.what), &self.seen(), "nothing: its process died of signal 9")
+    }
+
+    fn seen(&self) -> String {
+        match (self.raw, self.how) {
+            (Some(raw), _) => describe(raw),
+            (None, How::Signalled(signal)) => format!("nothing: its process died of signal {signal}"),
+            (None, How::Exited(code)) => format!("nothing: its process exited with {code}"),
+        }
+    }
+}
+
+/// What a program did.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    what: String,
+    ending: Ending,
+}
+
+impl Ran {
+    /// Standard output.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.ending.stdout).into_owned()
+    }
+
+    /// Standard error.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.ending.stderr).into_owned()
+    }
+
+    /// How it ended.
+    pub fn how(&self) -> How {
+        self.ending.how
+    }
+
+    /// It exited with this code.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn exits_with(&self, code: i32) -> Check {
+        if self.ending.how == How::Exited(code) {
+            return Ok(());
+        }
+        Err(Stop::failed(format!(
+            "{}: expected exit code {code}, saw {:?}: {}",
+            self.what,
+            self.ending.how,
+            self.stderr()
+        )))
+    }
+
+    /// It exited with 0 and said nothing on standard error.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn succeeds(&self) -> Check {
+        self.exits_with(0)?;
+        same(&format!("standard error of {}", self.what), &self.stderr(), "")
+    }
+
+    /// Standard output has a line with these words, apart from the second one, which is a size.
+    ///
+    /// # Errors
+    /// It has not.
+    pub fn prints_line_of(&self, words: &[&str]) -> Check {
+        let without_size = |line: &str| {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            words
+                .iter()
+                .enumerate()
+                .filter(|(column, _)| *column != 1)
+                .map(|(_, word)| word.clone())
+                .collect::<Vec<_>>()
+        };
+        if self.stdout().lines().any(|line| without_size(line) == words) {
+            return Ok(());
+        }
+        Err(Stop::failed(format!("{} should print a line of {words:?}; it prints: {}", self.what, self.stdout())))
+    }
+
+    /// It exited with 1 and this one line on standard error.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn fails_saying(&self, line: &str) -> Check {
+        self.exits_with(1)?;
+        same(&format!("standard error of {}", self.what), self.stderr().trim_end(), line)
+    }
+}

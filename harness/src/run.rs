@@ -1,0 +1,123 @@
+//! One case: a kernel and a scenario become a record. Nothing here prints.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use crate::{
+    cache::Cache,
+    error::Result,
+    guest::Guest,
+    image,
+    kernel::{Catalog, Kernel, Store},
+    module,
+    progress::Progress,
+    report::{Record, Verdict},
+    scenario::{Scenario, Stop},
+    vm::{Host, snapshot::Snapshot},
+};
+
+/// What every case of a run shares.
+#[derive(Debug, Clone)]
+pub struct Rig {
+    /// Where everything is kept.
+    pub cache: Cache,
+    /// What a person sees meanwhile.
+    pub progress: Progress,
+    /// The kernels that have a name.
+    pub catalog: Catalog,
+    /// How kernels come to this machine.
+    pub store: Store,
+    /// The emulator and its accelerator.
+    pub host: Host,
+}
+
+/// A kernel with its modules, booted and saved: ready for any number of cases.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// Modules that did not compile, and the compiler's first error.
+    pub missing: BTreeMap<String, String>,
+    /// The guest, saved when its agent was ready.
+    pub guest: Snapshot,
+}
+
+impl Rig {
+    /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if
+    /// it is not in the cache.
+    ///
+    /// # Errors
+    /// Any of these steps fails.
+    pub fn prepare(&self, kernel: &str, scenarios: &[&Scenario]) -> Result<Prepared> {
+        let names: BTreeSet<&str> = scenarios.iter().flat_map(|scenario| scenario.modules).copied().collect();
+        self.prepare_with(kernel, &names.into_iter().collect::<Vec<_>>(), &[])
+    }
+
+    /// The same for modules by name, and for more sources than the built-in ones.
+    ///
+    /// # Errors
+    /// As [`Rig::prepare`].
+    pub fn prepare_with(&self, kernel: &str, modules: &[&str], sources: &[(String, String)]) -> Result<Prepared> {
+        let kernel = self.store.resolve(&self.catalog, kernel)?;
+        let set = module::build(&self.cache, &self.progress, &kernel, modules, sources)?;
+        let image = image::pack(&self.cache, &kernel, set.modules.values())?;
+        let _spinner = self.progress.spinner(format!("{}: boot", kernel.name));
+        let guest = Snapshot::take(&self.cache, &self.host, &kernel, &image.path, &image.digest)?;
+        Ok(Prepared { kernel, missing: set.failures, guest })
+    }
+
+    /// Runs one case. Whatever happens, it ends in a record.
+    pub fn case(&self, kernel: &str, prepared: &Result<Prepared>, scenario: &Scenario) -> Record {
+        let begun = Instant::now();
+        let (verdict, events) = match prepared {
+            Err(error) => (Verdict::broken(error), Vec::new()),
+            Ok(prepared) => self.judge(prepared, scenario),
+        };
+        let prepared = prepared.as_ref().ok();
+        Record {
+            version: Record::VERSION,
+            kernel: kernel.to_owned(),
+            release: prepared.map(|prepared| prepared.kernel.release.clone()),
+            group: scenario.group.to_owned(),
+            scenario: scenario.name.to_owned(),
+            source: scenario.claim.0.to_string(),
+            claim: scenario.claim.1.to_owned(),
+            verdict,
+            events,
+            duration_ms: begun.elapsed().as_millis() as u64,
+            accel: self.host.accel,
+            qemu: self.host.qemu.version.clone(),
+            guest_digest: prepared.map(|prepared| prepared.guest.digest.clone()),
+            rerun: format!("modrig run -k {kernel} {}", scenario.path()),
+        }
+    }
+
+    /// The verdict, and what the console showed that a healthy kernel does not print.
+    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> (Verdict, Vec<String>) {
+        if let Some(why) = scenario.skipped_on(prepared.kernel.version()) {
+            return (Verdict::Skipped { why }, Vec::new());
+        }
+        if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
+            return (
+                Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None },
+                Vec::new(),
+            );
+        }
+        let mut guest = match prepared.guest.restore(&self.host) {
+            Ok(vm) => Guest::new(vm),
+            Err(trouble) => return (Verdict::broken(&trouble.into_error()), Vec::new()),
+        };
+        let result = scenario.run(&mut guest).and_then(|()| guest.settle());
+        let events = guest.events().iter().map(|event| event.title.clone()).collect();
+        let verdict = match result {
+            Ok(()) => Verdict::Passed,
+            Err(Stop::Skipped(why)) => Verdict::Skipped { why },
+            Err(Stop::Broken(error)) => Verdict::broken(&error),
+            Err(Stop::Failed { why, log }) if log.is_empty() => Verdict::Failed { why, log: guest.console_excerpt() },
+            Err(Stop::Failed { why, log }) => Verdict::Failed { why, log },
+        };
+        (verdict, events)
+    }
+}

@@ -1,0 +1,42 @@
+//! The scenarios. A file is a group; its table comes first, then one function per row.
+//!
+//! A scenario sees [`crate::guest`], [`crate::behaviour`] and [`crate::errno`] only. To add one: a function, a row,
+//! and a file in `guest-modules/` if it needs a new situation (docs/adding-a-scenario.md).
+
+mod insert;
+mod request_module;
+mod stub;
+mod unload;
+
+use crate::scenario::Scenario;
+
+/// All scenarios, by group.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    [insert::ALL, unload::ALL, request_module::ALL, stub::ALL].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_a_name_of_its_own_and_a_claim() {
+        let mut seen = BTreeSet::new();
+        for scenario in all() {
+            assert!(seen.insert(scenario.path()), "{} twice", scenario.path());
+            assert!(!scenario.claim.1.is_empty(), "{} says not what it tests", scenario.path());
+        }
+        assert!(seen.len() >= 30, "{}", seen.len());
+    }
+
+    #[test]
+    fn every_module_a_scenario_names_has_a_source() {
+        for scenario in all() {
+            for module in scenario.modules {
+                assert!(crate::module::SOURCES.iter().any(|(name, _)| name == module), "{}: {module}", scenario.path());
+            }
+        }
+    }
+}

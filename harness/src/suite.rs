@@ -1,0 +1,124 @@
+//! Many cases at once: kernels are prepared one after the other while the cases of those that are ready run.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use crate::{
+    error::Result,
+    interrupt,
+    report::Record,
+    run::{Prepared, Rig},
+    scenario::Scenario,
+};
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Suite<'a> {
+    /// Kernels, by name or path, in the order in which they are prepared.
+    pub kernels: Vec<String>,
+    /// Scenarios, in the order in which they run.
+    pub scenarios: Vec<&'a Scenario>,
+    /// How many guests run at once.
+    pub jobs: usize,
+}
+
+/// What happens, as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A kernel is ready, or cannot be.
+    Prepared(&'a str, &'a Result<Prepared>),
+    /// A case has ended.
+    Ended(&'a Record),
+}
+
+struct Kernel {
+    name: String,
+    prepared: Result<Prepared>,
+}
+
+#[derive(Default)]
+struct Queue<'a> {
+    unprepared: VecDeque<String>,
+    preparing: bool,
+    ready: VecDeque<(std::sync::Arc<Kernel>, &'a Scenario)>,
+}
+
+enum Task<'a> {
+    Prepare(String),
+    Case(std::sync::Arc<Kernel>, &'a Scenario),
+}
+
+impl Suite<'_> {
+    /// Runs everything that is left when nobody interrupts; the records come in no certain order.
+    pub fn run(&self, rig: &Rig, on_event: impl Fn(Event<'_>) + Sync) -> Vec<Record> {
+        let queue = Mutex::new(Queue { unprepared: self.kernels.iter().cloned().collect(), ..Queue::default() });
+        let changed = Condvar::new();
+        let records = Mutex::new(Vec::new());
+        // Each guest is started by the thread that drives it, because it dies with that thread.
+        thread::scope(|scope| {
+            for _ in 0..self.jobs.max(1) {
+                scope.spawn(|| {
+                    while let Some(task) = next(&queue, &changed) {
+                        match task {
+                            Task::Prepare(name) => {
+                                let prepared = self.prepare(rig, &name);
+                                on_event(Event::Prepared(&name, &prepared));
+                                let kernel = std::sync::Arc::new(Kernel { name, prepared });
+                                let mut queue = lock(&queue);
+                                queue.preparing = false;
+                                queue.ready.extend(self.scenarios.iter().map(|scenario| (kernel.clone(), *scenario)));
+                                changed.notify_all();
+                            }
+                            Task::Case(kernel, scenario) => {
+                                let record = rig.case(&kernel.name, &kernel.prepared, scenario);
+                                // A case that was cut off says nothing about its kernel.
+                                if !interrupt::asked() {
+                                    on_event(Event::Ended(&record));
+                                    lock(&records).push(record);
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        records.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The image holds the modules of all scenarios, also of those that were not selected: one saved guest per
+    /// kernel serves every selection.
+    fn prepare(&self, rig: &Rig, kernel: &str) -> Result<Prepared> {
+        let all: Vec<&Scenario> = crate::scenarios::all().collect();
+        rig.prepare(kernel, &all)
+    }
+}
+
+/// The next piece of work: a kernel when none is being prepared, else a case; `None` when all is done.
+fn next<'a>(queue: &Mutex<Queue<'a>>, changed: &Condvar) -> Option<Task<'a>> {
+    let mut queue = lock(queue);
+    loop {
+        if interrupt::asked() {
+            return None;
+        }
+        if !queue.preparing
+            && let Some(name) = queue.unprepared.pop_front()
+        {
+            queue.preparing = true;
+            return Some(Task::Prepare(name));
+        }
+        if let Some((kernel, scenario)) = queue.ready.pop_front() {
+            return Some(Task::Case(kernel, scenario));
+        }
+        if !queue.preparing && queue.unprepared.is_empty() {
+            return None;
+        }
+        queue = changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,213 @@
+//! The QEMU program: finding it, and starting it as a child that never outlives us.
+
+use std::{
+    env,
+    ffi::OsString,
+    fmt::Write as _,
+    fs,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    os::{
+        fd::{AsRawFd as _, OwnedFd, RawFd},
+        unix::process::CommandExt as _,
+    },
+    path::PathBuf,
+};
+
+use super::accel::Accel;
+use crate::{
+    error::{Context as _, Error, Result},
+    process,
+};
+
+/// Oldest QEMU that has all we use: `microvm` with `acpi=off`, memory back ends in a file, x-ignore-shared.
+const OLDEST: (u32, u32) = (5, 2);
+
+const PACKAGE: &str = "qemu-system-x86";
+
+/// A QEMU program that can be used.
+#[derive(Debug, Clone)]
+pub struct Qemu {
+    /// The program, as found.
+    pub program: PathBuf,
+    /// Its version, as it prints it, such as `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`.
+    pub version: String,
+}
+
+impl Qemu {
+    /// Finds the program that `MODRIG_QEMU` names, or `qemu-system-x86_64` in `PATH`.
+    ///
+    /// # Errors
+    /// There is none, it does not run, or it is older than 5.2.
+    pub fn find() -> Result<Self> {
+        let program = match env::var_os("MODRIG_QEMU").filter(|program| !program.is_empty()) {
+            Some(program) => PathBuf::from(program),
+            None => in_path("qemu-system-x86_64").ok_or_else(|| {
+                Error::new("QEMU is missing: no qemu-system-x86_64 in PATH")
+                    .help(format!("install {PACKAGE}, or name the program with MODRIG_QEMU"))
+            })?,
+        };
+        let failed = || {
+            Error::new(format!("QEMU does not run: `{}`", program.display()))
+                .help(format!("install {PACKAGE}, or name another program with MODRIG_QEMU"))
+        };
+        let text = duct::cmd(&program, ["--version"]).stderr_null().read().map_err(|cause| failed().because(cause))?;
+        let version =
+            text.lines().next().and_then(|line| line.strip_prefix("QEMU emulator version ")).ok_or_else(failed)?;
+        if crate::kernel::version_of(version) < OLDEST {
+            let (major, minor) = OLDEST;
+            return Err(Error::new(format!("QEMU {version} is too old: modrig needs {major}.{minor} or newer"))
+                .help("install a newer one, or name one with MODRIG_QEMU"));
+        }
+        Ok(Self { version: version.to_owned(), program })
+    }
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// Size of a guest's memory, MiB.
+const MEMORY_MIB: u32 = 256;
+
+/// Where the guest's memory comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Memory {
+    /// Anonymous memory.
+    Anonymous,
+    /// A file that shall hold the memory when the state is saved.
+    Shared(PathBuf),
+    /// A private copy of such a file, made page by page as the guest writes.
+    CopyOf(PathBuf),
+}
+
+/// How a guest begins.
+#[derive(Debug, Clone)]
+pub(super) enum Start {
+    /// From its kernel: image, initramfs and command line.
+    Kernel { image: PathBuf, initrd: PathBuf, command_line: String },
+    /// From a saved device state, which the monitor will be told to read from this descriptor.
+    State(RawFd),
+}
+
+/// Everything that differs between two guests.
+#[derive(Debug, Clone)]
+pub(super) struct Machine {
+    pub(super) accel: Accel,
+    pub(super) memory: Memory,
+    pub(super) start: Start,
+}
+
+/// Descriptors of a guest's three channels, QEMU's ends.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) console: OwnedFd,
+    pub(super) link: OwnedFd,
+    pub(super) qmp: OwnedFd,
+}
+
+/// The command line of a machine with no default devices, no network, no firmware tables and two serial ports.
+/// `microvm` without ACPI boots fastest under TCG, and calibrates its clock against the PIT, which TCG does
+/// reliably; with ACPI half the boots of some kernels stall there.
+fn arguments(machine: &Machine, ends: &Ends) -> Vec<OsString> {
+    let mut words: Vec<OsString> = Vec::new();
+    let mut add = |text: &[&str]| words.extend(text.iter().map(OsString::from));
+    add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-smp", "1"]);
+    add(&["-accel", &machine.accel.to_string()]);
+    if machine.accel == Accel::Kvm {
+        add(&["-cpu", "host"]);
+    }
+    let size = format!("{MEMORY_MIB}M");
+    add(&["-m", &size]);
+    let (object, backend) = match &machine.memory {
+        Memory::Anonymous => (None, ""),
+        Memory::Shared(path) => (Some((path, "on")), ",memory-backend=ram"),
+        Memory::CopyOf(path) => (Some((path, "off")), ",memory-backend=ram"),
+    };
+    if let Some((path, share)) = object {
+        // A comma would end the value; QEMU reads two as one.
+        let path = path.display().to_string().replace(',', ",,");
+        add(&["-object", &format!("memory-backend-file,id=ram,size={size},mem-path={path},share={share}")]);
+    }
+    add(&["-machine", &format!("microvm,acpi=off,isa-serial=off{backend}")]);
+    for (name, end) in [("console", &ends.console), ("link", &ends.link)] {
+        add(&["-chardev", &format!("socket,id={name},fd={}", end.as_raw_fd())]);
+        add(&["-device", &format!("isa-serial,chardev={name}")]);
+    }
+    add(&["-chardev", &format!("socket,id=qmp,fd={}", ends.qmp.as_raw_fd()), "-mon", "chardev=qmp,mode=control"]);
+    match &machine.start {
+        Start::Kernel { image, initrd, command_line } => {
+            words.extend([
+                "-kernel".into(),
+                image.into(),
+                "-initrd".into(),
+                initrd.into(),
+                "-append".into(),
+                command_line.into(),
+            ]);
+        }
+        Start::State(_) => words.extend(["-incoming".into(), "defer".into()]),
+    }
+    words
+}
+
+/// A running QEMU. Dropping it kills it.
+#[derive(Debug)]
+pub(super) struct Process {
+    handle: duct::Handle,
+    messages: fs::File,
+}
+
+impl Process {
+    /// Starts a machine. The thread that calls this must live as long as the guest (see [`process::tied`]).
+    pub(super) fn start(qemu: &Qemu, machine: &Machine, ends: Ends) -> Result<Self> {
+        let failed = || format!("cannot start QEMU `{}`", qemu.program.display());
+        let messages = tempfile::tempfile().context(failed)?;
+        let mut inherited = vec![ends.console.as_raw_fd(), ends.link.as_raw_fd(), ends.qmp.as_raw_fd()];
+        if let Start::State(descriptor) = machine.start {
+            inherited.push(descriptor);
+        }
+        let command = duct::cmd(&qemu.program, arguments(machine, &ends))
+            .stdin_null()
+            .stdout_null()
+            .stderr_file(messages.try_clone().context(failed)?)
+            .unchecked()
+            .before_spawn(move |command| {
+                let inherited = inherited.clone();
+                // SAFETY: between fork and exec only fcntl is called, which is async-signal-safe.
+                unsafe { command.pre_exec(move || inherited.iter().try_for_each(|end| keep_open(*end))) };
+                Ok(())
+            });
+        let handle = process::tied(command).start().context(failed)?;
+        Ok(Self { handle, messages })
+    }
+
+    /// Ends it and says what it had to say: exit status and last message.
+    pub(super) fn end(&mut self) -> String {
+        let _ = self.handle.kill();
+        let mut said = match self.handle.wait() {
+            Ok(output) => output.status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let mut messages = String::new();
+        let read = self.messages.seek(SeekFrom::Start(0)).and_then(|_| self.messages.read_to_string(&mut messages));
+        if let (Ok(_), Some(last)) = (read, messages.lines().last()) {
+            let _ = write!(said, ": {last}");
+        }
+        said
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.handle.kill();
+        let _ = self.handle.wait();
+    }
+}
+
+fn keep_open(descriptor: RawFd) -> io::Result<()> {
+    // SAFETY: fcntl with F_SETFD takes no pointer.
+    match unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}

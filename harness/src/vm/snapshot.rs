@@ -1,0 +1,167 @@
+//! Saved guests: a kernel is booted once to the agent's Ready, and every case gets a private copy of that state.
+//!
+//! The guest's memory lies in a file that QEMU maps; the state of its devices, about 40 KiB, beside it. A restored
+//! guest maps the memory file privately, so that pages are read when touched and copied when written.
+
+use std::{
+    fs,
+    io::{self, Read as _, Write as _},
+    os::fd::{AsRawFd as _, RawFd},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    COMMAND_LINE, Host, Trouble, Vm,
+    accel::Accel,
+    qemu::{Machine, Memory, Start},
+    watch,
+};
+use crate::{
+    cache::{Cache, Digest},
+    error::{Context as _, Error, Result},
+    kernel::Kernel,
+};
+
+/// Capacity of the pipes that carry the device state, bytes. A state that does not fit is refused, not awaited.
+const STATE_BYTES_MAX: usize = 1 << 20;
+
+/// A guest saved at the agent's Ready.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    place: PathBuf,
+    /// Names kernel, image, machine and QEMU.
+    pub digest: Digest,
+    /// What is known about it.
+    pub about: About,
+}
+
+/// What is written down about a saved guest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct About {
+    /// `uname -r`.
+    pub release: String,
+    /// From starting QEMU to Ready, milliseconds.
+    pub boot_ms: u64,
+}
+
+impl Snapshot {
+    /// The saved guest of this kernel and initramfs, booted now if it is not in the cache.
+    ///
+    /// # Errors
+    /// The guest does not come up, cannot be saved, or the cache cannot be written.
+    pub fn take(cache: &Cache, host: &Host, kernel: &Kernel, initrd: &Path, image: &Digest) -> Result<Self> {
+        let digest = digest(host, kernel, image);
+        let place = cache.entry("guest", digest.as_str(), |place| {
+            boot_and_save(host, kernel, initrd, place).map_err(|trouble| {
+                let cause = trouble.into_error();
+                Error::new(format!("kernel {} ({}) does not come up: {cause}", kernel.name, kernel.release))
+            })
+        })?;
+        let failed = || format!("the cache entry `{}` is damaged", place.display());
+        let about = fs::read(place.join("about.json")).context(failed)?;
+        let about = serde_json::from_slice(&about).context(failed)?;
+        Ok(Self { place, digest, about })
+    }
+
+    /// A private copy, running.
+    ///
+    /// # Errors
+    /// QEMU does not take the state.
+    pub fn restore(&self, host: &Host) -> Result<Vm, Trouble> {
+        let state = fs::read(self.place.join("state")).context(|| self.unusable())?;
+        let (reader, mut writer) = pipe().context(|| "cannot make a pipe")?;
+        // The pipe is larger than any state that was saved, so this never waits.
+        writer.write_all(&state).context(|| "cannot write the guest's state")?;
+        drop(writer);
+        let machine = Machine {
+            accel: host.accel,
+            memory: Memory::CopyOf(self.place.join("memory")),
+            start: Start::State(reader.as_raw_fd()),
+        };
+        let mut vm = Vm::start(host, &machine, watch::CASE)?;
+        leave_memory_out(&mut vm)?;
+        vm.command("migrate-incoming", &json!({ "uri": format!("fd:{}", reader.as_raw_fd()) }), None)?;
+        // What is sent to a port before its state has been read is overwritten by that state.
+        while vm.command("query-status", &json!(null), None)?["status"] != "running" {
+            vm.turn(Duration::from_millis(1))?;
+        }
+        vm.release.clone_from(&self.about.release);
+        Ok(vm)
+    }
+
+    fn unusable(&self) -> String {
+        format!("the saved guest `{}` cannot be read", self.place.display())
+    }
+}
+
+fn digest(host: &Host, kernel: &Kernel, image: &Digest) -> Digest {
+    let accel = host.accel.to_string();
+    // A state saved with -cpu host fits this processor only.
+    let processor = match host.accel {
+        Accel::Kvm => fs::read_to_string("/proc/cpuinfo").unwrap_or_default().lines().take(27).collect::<String>(),
+        Accel::Tcg => String::new(),
+    };
+    let layout = "1"; // counted up when the machine's command line changes
+    Digest::of([layout, kernel.digest.as_str(), image.as_str(), &host.qemu.version, &accel, &processor, COMMAND_LINE])
+}
+
+fn boot_and_save(host: &Host, kernel: &Kernel, initrd: &Path, place: &Path) -> Result<(), Trouble> {
+    let begun = Instant::now();
+    let mut vm = Vm::boot_with(host, Memory::Shared(place.join("memory")), kernel, initrd)?;
+    let about = About { release: vm.release.clone(), boot_ms: begun.elapsed().as_millis() as u64 };
+    let state = save(&mut vm)?;
+    let stored = || format!("cannot store a saved guest in `{}`", place.display());
+    fs::write(place.join("state"), state).context(stored)?;
+    fs::write(place.join("boot.log"), vm.console().text()).context(stored)?;
+    fs::write(place.join("about.json"), serde_json::to_vec(&about).context(stored)?).context(stored)?;
+    Ok(())
+}
+
+/// Tells the monitor that memory in a file is not part of a saved state.
+fn leave_memory_out(vm: &mut Vm) -> Result<(), Trouble> {
+    vm.command("qmp_capabilities", &json!(null), None)?;
+    let capabilities = json!({ "capabilities": [{ "capability": "x-ignore-shared", "state": true }] });
+    vm.command("migrate-set-capabilities", &capabilities, None).map(drop)
+}
+
+/// Takes the state of the guest's devices; its memory is in the file already. The guest is not stopped first: one
+/// that was saved running runs on by itself when restored.
+fn save(vm: &mut Vm) -> Result<Vec<u8>, Trouble> {
+    leave_memory_out(vm)?;
+    let (mut reader, writer) = pipe().context(|| "cannot make a pipe")?;
+    vm.command("getfd", &json!({ "fdname": "state" }), Some(writer.as_raw_fd()))?;
+    drop(writer);
+    vm.command("migrate", &json!({ "uri": "fd:state" }), None)?;
+    loop {
+        let answer = vm.command("query-migrate", &json!(null), None)?;
+        match answer["status"].as_str() {
+            Some("completed") => break,
+            Some("failed" | "cancelled") => {
+                return Err(Error::new(format!("QEMU cannot save the guest: {}", answer["error-desc"])).into());
+            }
+            _ => vm.turn(Duration::from_millis(5)).map(drop)?,
+        }
+    }
+    let mut state = Vec::new();
+    reader.read_to_end(&mut state).context(|| "cannot read the guest's state")?;
+    Ok(state)
+}
+
+/// A pipe that holds a whole device state, so that neither end ever waits for the other.
+fn pipe() -> io::Result<(io::PipeReader, io::PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    enlarge(writer.as_raw_fd())?;
+    Ok((reader, writer))
+}
+
+fn enlarge(pipe: RawFd) -> io::Result<()> {
+    // SAFETY: fcntl with F_SETPIPE_SZ takes no pointer.
+    match unsafe { libc::fcntl(pipe, libc::F_SETPIPE_SZ, STATE_BYTES_MAX as i32) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
