@@ -1,23 +1,30 @@
 //! The byte formats of the Linux kernel-module mechanism: bytes in, values out.
 //!
 //! ```text
-//! bytes ──▶ elf ──▶ modinfo    `key=value` strings of a module
-//!            │ └──▶ symbols    what it exports, needs, and with which checksums
-//!            └────▶ edit       the same module under another name
-//! write ──▶ bytes              a module made from its parts, for tests and seeds
+//! a .ko ──▶ elf ──▶ modinfo     `key=value` strings of a module
+//!            │ └──▶ symbols     what it exports, needs, and with which checksums
+//!            └────▶ edit        the same module under another name
+//!       ──▶ signature           who signed it
+//! write ──▶ a .ko               a module made from its parts, for tests and seeds
+//! modules.* ─▶ index, alias     what depmod wrote, and how names are matched
+//! /proc/modules ─▶ proc_modules
 //! ```
-//! Nothing here touches a file or panics on bad input: every byte is fetched through one bounds-checked gate,
-//! and every count is bounded by the file's size. The layouts, with sources, are drawn in `docs/formats.md`.
+//! Nothing here touches a file or panics on bad input: every byte of a module is fetched through one bounds-checked
+//! gate, and every count is bounded by the file's size. The layouts, with sources, are drawn in `docs/formats.md`.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
 
 pub mod alias;
-pub mod index;
-pub mod proc_modules;
 mod bytes;
+pub mod edit;
 pub mod elf;
 mod error;
+pub mod index;
 pub mod modinfo;
+pub mod proc_modules;
+pub mod signature;
+pub mod symbols;
+pub mod write;
 
 pub use error::Error;

@@ -1,0 +1,109 @@
+//! A module's bytes with a few of them replaced by as many others.
+//!
+//! The ways in which a name or a version string can be changed without linking again: nothing moves, so every
+//! offset and relocation in the file stays true.
+
+use alloc::vec::Vec;
+
+use crate::{
+    Error,
+    elf::{Elf, Section},
+};
+
+/// The module `old` under the name `new`, of the same length.
+///
+/// Changed are `name=` in `.modinfo` and the name field of `struct module` in `.gnu.linkonce.this_module`, which is
+/// what the kernel and sysfs go by. Strings in code and data keep the old name.
+///
+/// # Errors
+/// The lengths differ, or the module is not called `old` in both places.
+pub fn rename(bytes: &[u8], old: &str, new: &str) -> Result<Vec<u8>, Error> {
+    let elf = Elf::parse(bytes)?;
+    let mut edited = replace_in_modinfo(bytes, "name", old, new)?;
+    let this_module = section(&elf, ".gnu.linkonce.this_module", "module has no .gnu.linkonce.this_module")?;
+    // The name follows zeros (state and list head) and ends with one, unlike a coincidence elsewhere in the struct.
+    let field = [&[0], old.as_bytes(), &[0]].concat();
+    let at = find(this_module.data, &field).ok_or(at(&this_module, 0, "struct module has another name"))?;
+    overwrite(&mut edited, &this_module, at + 1, new.as_bytes());
+    Ok(edited)
+}
+
+/// The module with `from` replaced by `to`, of the same length, wherever the values of `key` in `.modinfo` hold it.
+///
+/// # Errors
+/// The lengths differ, or no value of `key` holds `from`.
+pub fn replace_in_modinfo(bytes: &[u8], key: &str, from: &str, to: &str) -> Result<Vec<u8>, Error> {
+    let elf = Elf::parse(bytes)?;
+    let modinfo = section(&elf, ".modinfo", "module has no .modinfo")?;
+    if from.len() != to.len() || from.is_empty() {
+        return Err(at(&modinfo, 0, "replacement is not of the same length"));
+    }
+    let mut edited = bytes.to_vec();
+    let (mut start, mut found) = (0, false);
+    for text in modinfo.data.split(|byte| *byte == 0) {
+        if let Some(value) = text.strip_prefix(key.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")) {
+            let value_start = start + text.len() - value.len();
+            let mut from_here = 0;
+            while let Some(hit) = value.get(from_here..).and_then(|rest| find(rest, from.as_bytes())) {
+                overwrite(&mut edited, &modinfo, value_start + from_here + hit, to.as_bytes());
+                found = true;
+                from_here += hit + from.len();
+            }
+        }
+        start += text.len() + 1;
+    }
+    if found { Ok(edited) } else { Err(at(&modinfo, 0, ".modinfo does not hold the text to replace")) }
+}
+
+fn section<'a>(elf: &Elf<'a>, name: &str, missing: &'static str) -> Result<Section<'a>, Error> {
+    elf.section(name)?.ok_or(Error::new(missing, 0))
+}
+
+fn at(section: &Section<'_>, offset: usize, what: &'static str) -> Error {
+    Error::new(what, section.offset.saturating_add(offset as u64))
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+/// Writes `new` at `at` of the section. The section lies in the file, as reading it has shown.
+fn overwrite(file: &mut [u8], section: &Section<'_>, at: usize, new: &[u8]) {
+    let place = usize::try_from(section.offset).ok().and_then(|start| file.get_mut(start + at..start + at + new.len()));
+    if let Some(place) = place {
+        place.copy_from_slice(new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{elf::Layout, modinfo::Modinfo, write::Module};
+
+    #[test]
+    fn a_renamed_module_is_the_module_written_under_the_new_name() {
+        for layout in Layout::ALL {
+            let module = |name| Module::new(name).layout(layout).modinfo("license", "GPL").exports("chain_00").build();
+            assert_eq!(rename(&module("chain_00"), "chain_00", "chain_41").unwrap(), module("chain_41"), "{layout:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_changes_under_its_key_alone() {
+        let bytes = Module::new("m").modinfo("vermagic", "6.1 SMP SMP").modinfo("author", "SMP").build();
+        let edited = replace_in_modinfo(&bytes, "vermagic", "SMP", "SMQ").unwrap();
+        let elf = Elf::parse(&edited).unwrap();
+        let info = Modinfo::of(&elf).unwrap();
+        assert_eq!((info.vermagic(), info.get("author")), (Some(&b"6.1 SMQ SMQ"[..]), Some(&b"SMP"[..])));
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_refused() {
+        let bytes = Module::new("chain_00").build();
+        assert_eq!(rename(&bytes, "chain_00", "x").unwrap_err().what, "replacement is not of the same length");
+        assert_eq!(rename(&bytes, "", "").unwrap_err().what, "replacement is not of the same length");
+        assert_eq!(rename(&bytes, "abc", "xyz").unwrap_err().what, ".modinfo does not hold the text to replace");
+        let nameless = Module::new("chain_00").section(".gnu.linkonce.this_module", [0; 40].to_vec()).build();
+        assert_eq!(rename(&nameless, "chain_00", "chain_01").unwrap_err().what, "struct module has another name");
+    }
+}

@@ -1,0 +1,107 @@
+//! `insmod`: loads one file, without its dependencies and without any configuration.
+
+use std::path::Path;
+
+use crate::{
+    Tool,
+    getopt::{Long, Spec},
+    load::{LoadError, load},
+    log::Priority,
+    params,
+    state::State,
+    sys::{IGNORE_MODVERSIONS, IGNORE_VERMAGIC, Refusal},
+};
+
+const SPEC: Spec = Spec {
+    // `p` did something once; kmod 30 still takes it.
+    short: "fpsvVh",
+    long: &[
+        Long("force", false, 'f'),
+        Long("force-modversion", false, 'M'),
+        Long("force-vermagic", false, 'W'),
+        Long("syslog", false, 's'),
+        Long("verbose", false, 'v'),
+        Long("version", false, 'V'),
+        Long("help", false, 'h'),
+    ],
+};
+
+const HELP: &str = "Usage:
+\tinsmod [options] FILE [PARAMETER=VALUE...]
+Options:
+\t-f, --force             load in spite of symbol versions and version magic
+\t    --force-modversion  load in spite of symbol versions
+\t    --force-vermagic    load in spite of version magic
+\t-s, --syslog            messages go to the system log
+\t-v, --verbose           more messages
+\t-V, --version           show the version
+\t-h, --help              show this text
+";
+
+/// Runs the tool; the exit code.
+pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
+    let (mut log, mut flags) = (tool.log(Priority::Error), 0);
+    let operands = match tool.read(&SPEC, HELP, arguments, |letter, _| match letter {
+        'f' => flags |= IGNORE_MODVERSIONS | IGNORE_VERMAGIC,
+        'M' => flags |= IGNORE_MODVERSIONS,
+        'W' => flags |= IGNORE_VERMAGIC,
+        's' => log.syslog = true,
+        'v' => log.level += 1,
+        _ => {}
+    }) {
+        Ok(operands) => operands,
+        Err(code) => return code,
+    };
+    let [file, parameters @ ..] = &operands[..] else {
+        log.error("missing filename.");
+        return 1;
+    };
+    if file == "-" {
+        log.error("this tool does not support loading from stdin!");
+        return 1;
+    }
+    if let Err(error) = std::fs::metadata(file) {
+        log.error(format_args!("could not load module {file}: {}", Refusal::from(error)));
+        return 1;
+    }
+    match load(&State::new("/"), Path::new(file), &params::join(parameters), flags) {
+        Ok(()) => 0,
+        Err(error) => {
+            log.error(format_args!("could not insert module {file}: {}", words(error)));
+            1
+        }
+    }
+}
+
+/// What an error means for a load, where the general words would mislead.
+fn words(error: LoadError) -> String {
+    [
+        (libc::ENOEXEC, "Invalid module format"),
+        (libc::ENOENT, "Unknown symbol in module"),
+        (libc::ESRCH, "Module has wrong symbol version"),
+        (libc::EINVAL, "Invalid parameters"),
+    ]
+    .into_iter()
+    .find(|(errno, _)| error.is(*errno))
+    .map_or_else(|| error.to_string(), |(_, words)| words.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_number_becomes_kmods_words() {
+        for (value, expected) in [
+            (-libc::ENOEXEC, "Invalid module format"),
+            (-libc::ENOENT, "Unknown symbol in module"),
+            (-libc::ESRCH, "Module has wrong symbol version"),
+            (-libc::EINVAL, "Invalid parameters"),
+            (-libc::EEXIST, "File exists"),
+            (-256, "Unknown error 256"),
+            (-65280, "Unknown error 65280"),
+        ] {
+            assert_eq!(words(LoadError::Refused(Refusal(value.into()))), expected);
+        }
+    }
+}

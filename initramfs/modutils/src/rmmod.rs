@@ -1,0 +1,127 @@
+//! `rmmod`: unloads modules by name, without their dependencies and without any configuration.
+
+use modfile::alias::module_name;
+
+use crate::{
+    Tool,
+    getopt::{Long, Spec},
+    log::{Log, Priority},
+    state::State,
+    sys::delete_module,
+    tree::Tree,
+};
+
+const SPEC: Spec = Spec {
+    // `w` once chose to wait; the kernel can no longer, and kmod 30 still takes it.
+    short: "fswvVh",
+    long: &[
+        Long("force", false, 'f'),
+        Long("syslog", false, 's'),
+        Long("wait", false, 'w'),
+        Long("verbose", false, 'v'),
+        Long("version", false, 'V'),
+        Long("help", false, 'h'),
+    ],
+};
+
+const HELP: &str = "Usage:
+\trmmod [options] MODULE...
+Options:
+\t-f, --force    unload although it is used or has no exit function; the machine may crash
+\t-s, --syslog   messages go to the system log
+\t-v, --verbose  more messages
+\t-V, --version  show the version
+\t-h, --help     show this text
+";
+
+/// Runs the tool; the exit code.
+pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
+    let (mut log, mut force) = (tool.log(Priority::Error), false);
+    let operands = match tool.read(&SPEC, HELP, arguments, |letter, _| match letter {
+        'f' => force = true,
+        's' => log.syslog = true,
+        'v' => log.level += 1,
+        _ => {}
+    }) {
+        Ok(operands) => operands,
+        Err(code) => return code,
+    };
+    if operands.is_empty() {
+        log.error("missing module name.");
+        return 1;
+    }
+    let (state, tree) = (State::new("/"), Tree::running());
+    let mut code = 0;
+    for operand in &operands {
+        code |= u8::from(!remove(&log, &state, &tree, operand, force));
+    }
+    code
+}
+
+fn remove(log: &Log, state: &State, tree: &Tree, operand: &str, force: bool) -> bool {
+    // A file may be given where a name is expected; its name follows the same rule.
+    let name = module_name(operand);
+    if let Some(obstacle) = (!force).then(|| obstacle(log, state, tree, &name)).flatten() {
+        log.error(obstacle);
+        return false;
+    }
+    match delete_module(&name, force) {
+        Ok(()) => true,
+        Err(refusal) => {
+            log.error(format_args!("could not remove '{name}': {refusal}"));
+            log.error(format_args!("could not remove module {operand}: {refusal}"));
+            false
+        }
+    }
+}
+
+/// What stands in the way of unloading a module, as far as can be seen beforehand.
+fn obstacle(log: &Log, state: &State, tree: &Tree, name: &str) -> Option<String> {
+    if tree.is_builtin(name) {
+        return Some(format!("Module {name} is builtin."));
+    }
+    if state.of(name).is_none() {
+        return Some(format!("Module {name} is not currently loaded"));
+    }
+    let holders = state.holders(name).unwrap_or_else(|error| {
+        log.error(format_args!("could not open '/sys/module/{name}/holders': {}", crate::sys::Refusal::from(error)));
+        Vec::new()
+    });
+    if !holders.is_empty() {
+        return Some(format!("Module {name} is in use by: {}", holders.join(" ")));
+    }
+    match state.refcnt(name) {
+        Ok(0) => None,
+        Ok(_) => Some(format!("Module {name} is in use")),
+        Err(_) => Some("Module unloading is not supported".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Root;
+
+    #[test]
+    fn obstacles_have_kmods_words() {
+        let root = Root::new();
+        root.tree("modules.builtin", "kernel/fixed-in.ko\n");
+        root.loaded("free", "live", Some(0), &[]);
+        root.loaded("counted", "live", Some(2), &[]);
+        root.loaded("held", "live", Some(1), &["holder"]);
+        root.loaded("coming", "coming", Some(1), &[]);
+        root.loaded("stuck", "live", None, &[]);
+        for (name, expected) in [
+            ("free", None),
+            ("absent", Some("Module absent is not currently loaded")),
+            ("fixed_in", Some("Module fixed_in is builtin.")),
+            ("counted", Some("Module counted is in use")),
+            ("held", Some("Module held is in use by: holder")),
+            ("coming", Some("Module coming is in use")),
+            ("stuck", Some("Module unloading is not supported")),
+        ] {
+            let log = Log::new("rmmod", Priority::Error);
+            assert_eq!(obstacle(&log, &root.state(), &root.indexes(), name).as_deref(), expected, "{name}");
+        }
+    }
+}
