@@ -19,8 +19,7 @@ use crate::{
 const TOOLS: [&str; 6] = ["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"];
 
 /// Names under which the helper is put into [`HELPERS`]; what each does stands in the agent's `helper.rs`.
-const HELPER_NAMES: [&str; 10] =
-    ["exit-0", "exit-1", "exit-2", "exit-255", "flood", "garbage", "kill-9", "mute", "record", "sleep-500"];
+const HELPER_NAMES: [&str; 7] = ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "kill-9", "record"];
 
 /// Mount points and what programs expect to exist.
 const DIRECTORIES: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];

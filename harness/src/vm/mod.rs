@@ -33,6 +33,9 @@ use watch::{Limits, Watch};
 /// Longest the agent is asked to wait for one job before it answers, so that a living guest is never silent.
 pub const SLICE: Duration = Duration::from_secs(2);
 
+/// More console output than this, bytes, is a flood. A boot is about 25 KiB, an oops 4 KiB.
+const FLOOD_BYTES: u64 = 2 << 20;
+
 /// Kernel command line of every guest. The crypto self-tests cost a fifth of a boot; `no_timer_check` avoids a
 /// panic that TCG can provoke on a loaded host; `panic=-1` with `-no-reboot` makes a panic end QEMU, by a triple
 /// fault, the one way to reset a machine without firmware; the last word keeps user space's messages in the log
@@ -208,6 +211,9 @@ impl Vm {
             interrupt::check()?;
             if self.channels.closed {
                 return Err(self.ended());
+            }
+            if self.channels.console.received() > FLOOD_BYTES {
+                return Err(self.trouble("the guest floods its console".into(), false));
             }
             if let Some(bite) = self.watch.bite() {
                 return Err(self.trouble(format!("the guest hangs: {}", bite.what), bite.never_spoke));

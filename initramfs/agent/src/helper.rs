@@ -7,11 +7,8 @@
 //! | `record` | writes down how it was called, then exits with 0 |
 //! | `exit-N` | the same, then exits with N |
 //! | `kill-N` | the same, then dies of signal N |
-//! | `sleep-MS` | the same, then exits with 0 after MS milliseconds |
 //! | `garbage` | writes bytes that are no frames to the link: a guest gone mad |
-//! | `flood` | fills the kernel's log without end |
-//! | `mute` | as PID 1: never says a word |
-//! | `init` | as PID 1: says [`INIT_REACHED`] on the console and stays, for measuring boots |
+//! | `init` | as PID 1: says [`INIT_REACHED`] on the console and no word to the host |
 
 use std::{
     env,
@@ -54,12 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     match what {
         "garbage" => garbage(),
-        "flood" => flood(),
-        "init" => {
-            eprintln!("{INIT_REACHED}");
-            stay()
-        }
-        "mute" => stay(),
+        "init" => init(),
         _ => {}
     }
     record(argv)?;
@@ -68,10 +60,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         "exit" => exit(number),
         // SAFETY: raise takes any number and no pointer.
         "kill" => exit(unsafe { libc::raise(number) }),
-        "sleep" => {
-            sleep(Duration::from_millis(number.try_into()?));
-            Ok(())
-        }
         _ => Err(format!("{name}: not a name of this program").into()),
     }
 }
@@ -97,7 +85,8 @@ fn descriptors() -> Vec<(u32, String)> {
     (0..64).filter(|n| open & (1 << n) != 0).map(|n| (n, target(n))).collect()
 }
 
-fn stay() -> ! {
+fn init() -> ! {
+    eprintln!("{INIT_REACHED}");
     loop {
         sleep(Duration::MAX);
     }
@@ -109,12 +98,5 @@ fn garbage() -> ! {
         if let Ok(mut link) = File::options().write(true).open("/dev/ttyS1") {
             let _ = link.write_all(&bytes);
         }
-    }
-}
-
-fn flood() -> ! {
-    let mut log = File::options().write(true).open("/dev/kmsg").expect("every guest has /dev/kmsg");
-    loop {
-        let _ = log.write_all(b"<1>flood: the same line again and again and again and again");
     }
 }
