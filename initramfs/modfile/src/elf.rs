@@ -75,24 +75,30 @@ impl Layout {
     }
 
     /// The `N` bytes at `at`. Callers pass records whose size they have checked; beyond the record the answer is 0.
-    fn field<const N: usize>(self, record: &[u8], at: usize) -> [u8; N] {
-        let mut field = record.get(at..).and_then(<[u8]>::first_chunk::<N>).copied().unwrap_or([0; N]);
-        if self.is_big {
-            field.reverse();
-        }
-        field
+    #[inline]
+    fn field<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
+        record.get(at..).and_then(<[u8]>::first_chunk::<N>).copied().unwrap_or([0; N])
     }
 
+    #[inline]
     fn half(self, record: &[u8], at: usize) -> u16 {
-        u16::from_le_bytes(self.field(record, at))
+        let field = Self::field(record, at);
+        if self.is_big { u16::from_be_bytes(field) } else { u16::from_le_bytes(field) }
     }
 
+    #[inline]
     pub(crate) fn word(self, record: &[u8], at: usize) -> u32 {
-        u32::from_le_bytes(self.field(record, at))
+        let field = Self::field(record, at);
+        if self.is_big { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) }
     }
 
+    #[inline]
     pub(crate) fn long(self, record: &[u8], at: usize) -> u64 {
-        if self.is_64 { u64::from_le_bytes(self.field(record, at)) } else { self.word(record, at).into() }
+        match (self.is_64, self.is_big) {
+            (false, _) => self.word(record, at).into(),
+            (true, true) => u64::from_be_bytes(Self::field(record, at)),
+            (true, false) => u64::from_le_bytes(Self::field(record, at)),
+        }
     }
 }
 
@@ -199,8 +205,7 @@ impl<'a> Elf<'a> {
     /// All sections in table order, the null section first.
     pub fn sections(&self) -> impl ExactSizeIterator<Item = Result<Section<'a>, Error>> + use<'a> {
         let elf = *self;
-        let size = self.layout.section_header_size();
-        self.headers.all().chunks_exact(size).enumerate().map(move |(i, record)| elf.decode(record, i as u16))
+        self.records().map(move |(index, record)| elf.decode(record, index))
     }
 
     /// The section at `index`.
@@ -218,7 +223,7 @@ impl<'a> Elf<'a> {
     /// A header up to there is damaged.
     pub fn section(&self, name: impl AsRef<[u8]>) -> Result<Option<Section<'a>>, Error> {
         let name = name.as_ref();
-        self.find(|section| section.name == name)
+        self.find(|index, record| Ok(self.name(record, index)? == name))
     }
 
     /// All entries of the symbol table but the null one; none when there is no table.
@@ -227,7 +232,7 @@ impl<'a> Elf<'a> {
     /// The symbol table or its string table is damaged. A damaged entry is an error of that item alone.
     pub fn symbols(&self) -> Result<impl Iterator<Item = Result<Symbol<'a>, Error>> + use<'a>, Error> {
         let empty = Bytes::new(&[]);
-        let (table, strings) = match self.find(|section| section.kind == SHT_SYMTAB)? {
+        let (table, strings) = match self.find(|_, record| Ok(self.layout.word(record, 4) == SHT_SYMTAB))? {
             Some(section) => (self.bytes_of(&section)?, self.strings_of(&section)?),
             None => (empty, empty),
         };
@@ -244,14 +249,20 @@ impl<'a> Elf<'a> {
         }))
     }
 
-    fn find(&self, wanted: impl Fn(&Section<'a>) -> bool) -> Result<Option<Section<'a>>, Error> {
-        for section in self.sections() {
-            let section = section?;
-            if wanted(&section) {
-                return Ok(Some(section));
+    /// The first section whose raw header is the wanted one.
+    fn find(&self, wanted: impl Fn(u16, &[u8]) -> Result<bool, Error>) -> Result<Option<Section<'a>>, Error> {
+        for (index, record) in self.records() {
+            if wanted(index, record)? {
+                return self.decode(record, index).map(Some);
             }
         }
         Ok(None)
+    }
+
+    /// The raw section headers.
+    fn records(&self) -> impl ExactSizeIterator<Item = (u16, &'a [u8])> + use<'a> {
+        let records = self.headers.all().chunks_exact(self.layout.section_header_size());
+        records.enumerate().map(|(i, record)| (i as u16, record))
     }
 
     fn strings_of(&self, symbols: &Section<'a>) -> Result<Bytes<'a>, Error> {
@@ -272,6 +283,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The bytes in the file that belong to the section with this header.
+    #[inline]
     fn contents(&self, record: &[u8], index: u16) -> Result<Bytes<'a>, Error> {
         let (layout, word) = (self.layout, self.layout.word_size());
         let len = if layout.word(record, 4) == SHT_NOBITS { 0 } else { layout.long(record, 8 + 3 * word) };
@@ -281,14 +293,19 @@ impl<'a> Elf<'a> {
         self.bytes.part(offset, len, outside).map_err(|_| self.headers.error(outside, at as u64))
     }
 
+    #[inline]
+    fn name(&self, record: &[u8], index: u16) -> Result<&'a [u8], Error> {
+        let outside = "section's name lies outside the table of names";
+        let at = usize::from(index) * self.layout.section_header_size();
+        let name = self.names.string(self.layout.word(record, 0).into(), outside);
+        name.map_err(|_| self.headers.error(outside, at as u64))
+    }
+
     fn decode(&self, record: &'a [u8], index: u16) -> Result<Section<'a>, Error> {
         let (layout, word) = (self.layout, self.layout.word_size());
-        let no_name = "section's name lies outside the table of names";
-        let at = usize::from(index) * layout.section_header_size();
-        let name = self.names.string(layout.word(record, 0).into(), no_name);
         Ok(Section {
             index,
-            name: name.map_err(|_| self.headers.error(no_name, at as u64))?,
+            name: self.name(record, index)?,
             kind: layout.word(record, 4),
             flags: layout.long(record, 8),
             offset: layout.long(record, 8 + 2 * word),
@@ -321,6 +338,7 @@ fn layout(bytes: Bytes<'_>) -> Result<Layout, Error> {
 }
 
 /// Where the name lies in the string table, and the entry without it. The two classes order the fields differently.
+#[inline]
 fn symbol(layout: Layout, record: &[u8]) -> (u64, Symbol<'static>) {
     let byte = |at: usize| record.get(at).copied().unwrap_or(0);
     let (info, section, value, size) = if layout.is_64 {

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{Error, elf::Elf};
+use crate::{Error, bytes::nul, elf::Elf};
 
 /// The strings of one module. Values are bytes: nothing promises that an author's name is UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,14 @@ impl<'a> Modinfo<'a> {
 
     /// All strings, in order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + Clone + use<'a> {
-        self.bytes.split(|byte| *byte == 0).filter(|text| !text.is_empty()).map(entry)
+        let mut rest = self.bytes;
+        core::iter::from_fn(move || {
+            let start = rest.iter().position(|byte| *byte != 0)?;
+            let (_, strings) = rest.split_at(start);
+            let (text, after) = strings.split_at(nul(strings).unwrap_or(strings.len()));
+            rest = after;
+            Some(entry(text))
+        })
     }
 
     /// All values of one key, in order.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::{
     Error,
+    bytes::nul,
     elf::{Elf, Layout, SHN_ABS, SHN_LORESERVE, SHN_UNDEF, STB_WEAK, Symbol},
 };
 
@@ -106,8 +107,7 @@ pub(crate) const VERSION_SIZE: usize = 64;
 fn version(layout: Layout, entry: &[u8]) -> Option<Version<'_>> {
     let crc = layout.long(entry, 0) as u32;
     let name = entry.get(layout.word_size()..)?;
-    let end = name.iter().position(|byte| *byte == 0)?;
-    Some(Version { name: &name[..end], crc })
+    Some(Version { name: name.get(..nul(name)?)?, crc })
 }
 
 /// A `__crc_` symbol is the checksum itself, or the place of the four bytes that are, as the kernel was built.
