@@ -27,7 +27,7 @@ impl Digest {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        Self::from_hash(hash)
+        Self::of_hash(hash)
     }
 
     /// Plain SHA-256 of a stream, as `sha256sum` prints it.
@@ -39,13 +39,20 @@ impl Digest {
         let mut chunk = vec![0; 1 << 16];
         loop {
             match source.read(&mut chunk)? {
-                0 => return Ok(Self::from_hash(hash)),
+                0 => return Ok(Self::of_hash(hash)),
                 n => hash.update(&chunk[..n]),
             }
         }
     }
 
-    fn from_hash(hash: Sha256) -> Self {
+    /// A digest written as 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        hex.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// What a hash that was fed in pieces amounts to.
+    pub fn of_hash(hash: Sha256) -> Self {
         Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 

@@ -106,6 +106,9 @@ enum KernelsCommand {
     Update {
         /// Kernels, by name; all of them when none is named
         names: Vec<String>,
+        /// The file to write
+        #[arg(long, value_name = "FILE", default_value = "harness/kernels.lock")]
+        lock: PathBuf,
     },
 }
 
@@ -212,10 +215,11 @@ impl Global {
                 }
                 Ok(())
             }
-            KernelsCommand::Update { names } => {
-                for change in store.update(&catalog, &known(&catalog, names)?)? {
-                    println!("{change}");
-                }
+            KernelsCommand::Update { names, lock } => {
+                let (changes, text) = store.update(&catalog, &known(&catalog, names)?)?;
+                changes.iter().for_each(|change| println!("{change}"));
+                Store::write_lock(lock, &text)?;
+                println!("written: {}", lock.display());
                 Ok(())
             }
         }

@@ -1,6 +1,18 @@
 //! Kernels: which there are, how they come to this machine, and what a booted one is made of.
 
+mod archive;
+mod catalog;
+mod control;
+mod deb;
+pub mod mirror;
+mod signature;
+mod store;
+mod vmlinux;
+
 use std::{collections::BTreeMap, path::PathBuf};
+
+pub use catalog::{Catalog, Locked, Package, Row};
+pub use store::Store;
 
 use crate::cache::Digest;
 
@@ -65,6 +77,26 @@ impl Config {
     pub fn get(&self, option: &str) -> Option<&str> {
         self.0.get(option).map(String::as_str)
     }
+}
+
+/// How kernels may be fetched.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct FetchOptions {
+    /// Fetch nothing: what is not in the cache is an error
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Take exactly the locked releases, also when the archive has dropped them
+    #[arg(long, global = true)]
+    pub locked: bool,
+    /// Base address of Debian's main archive [default: MODRIG_MIRROR, or what apt uses]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub mirror: Option<String>,
+    /// Base address of Debian's security archive [default: MODRIG_SECURITY_MIRROR, or what apt uses]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub security_mirror: Option<String>,
+    /// Accept an archive's index whose time is over
+    #[arg(long, global = true)]
+    pub allow_expired: bool,
 }
 
 /// What modules for a kernel are built against.

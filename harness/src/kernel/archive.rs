@@ -1,0 +1,285 @@
+//! Fetching from an archive, every byte verified: files by a digest that is known beforehand, indexes by the
+//! archive's signature.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    FetchOptions,
+    catalog::{Locked, Package},
+    control::{Stanza, compare_versions, stanzas},
+    mirror::{self, Mirrors},
+    version_of,
+};
+use crate::{
+    cache::{Cache, Digest},
+    error::{Context as _, Error, Result},
+    interrupt,
+    progress::Progress,
+};
+
+/// How often a transfer that breaks off is begun again.
+const ATTEMPTS: usize = 3;
+
+/// Largest index accepted, bytes.
+const INDEX_BYTES_MAX: u64 = 64 << 20;
+
+/// What fetching needs.
+#[derive(Debug)]
+pub(super) struct Archive<'a> {
+    pub(super) cache: &'a Cache,
+    pub(super) progress: &'a Progress,
+    pub(super) options: &'a FetchOptions,
+}
+
+/// How one transfer ended, other than well.
+enum Trouble {
+    /// The archive does not have the file.
+    Gone,
+    /// Worth another attempt.
+    Transient(Error),
+    /// Not.
+    Final(Error),
+}
+
+impl Archive<'_> {
+    fn mirrors(&self, wanted: &str) -> Result<Mirrors> {
+        if self.options.offline {
+            return Err(Error::new(format!("{wanted} is not in the cache, and --offline forbids fetching it"))
+                .help("run once without --offline: `modrig kernels fetch`"));
+        }
+        mirror::find(self.options)
+    }
+
+    /// The file of a package, from the cache or fetched into it; `None` when the archive has dropped it.
+    pub(super) fn package(&self, suite: &str, package: &Package) -> Result<Option<PathBuf>> {
+        if self.cache.has("deb", package.sha256.as_str()) {
+            return self.cache.entry("deb", package.sha256.as_str(), |_| Ok(())).map(|dir| Some(dir.join("deb")));
+        }
+        let mut gone = false;
+        let entry = self.cache.entry("deb", package.sha256.as_str(), |place| {
+            let uri = format!("{}/{}", self.mirrors(package.file_name())?.of_suite(suite), package.path);
+            gone = !self.fetch(&uri, &place.join("deb"), package)?;
+            if gone { Err(Error::new("gone")) } else { Ok(()) }
+        });
+        if gone {
+            return Ok(None);
+        }
+        entry.map(|dir| Some(dir.join("deb")))
+    }
+
+    /// Fetches a file of known size and digest; `false` when the archive does not have it.
+    fn fetch(&self, uri: &str, target: &Path, expected: &Package) -> Result<bool> {
+        for attempt in 1.. {
+            match self.transfer(uri, target, expected) {
+                Ok(()) => return Ok(true),
+                Err(Trouble::Gone) => return Ok(false),
+                Err(Trouble::Transient(error)) if attempt < ATTEMPTS => {
+                    self.progress.say(format!("{}; once more", error.chain()));
+                }
+                Err(Trouble::Transient(error) | Trouble::Final(error)) => return Err(error),
+            }
+        }
+        unreachable!("the loop above returns")
+    }
+
+    fn transfer(&self, uri: &str, target: &Path, expected: &Package) -> Result<(), Trouble> {
+        let mut body = open(uri)?;
+        let full = |cause: io::Error| Trouble::Final(cannot_write(target, cause));
+        let mut file = File::create(target).map_err(full)?;
+        let bar = self.progress.bytes(expected.file_name().to_owned(), expected.size);
+        let mut hash = Sha256::new();
+        let mut chunk = vec![0; 1 << 16];
+        let mut size = 0;
+        loop {
+            interrupt::check().map_err(Trouble::Final)?;
+            let count = match body.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(cause) => return Err(Trouble::Transient(Error::new(format!("`{uri}` broke off")).because(cause))),
+            };
+            size += count as u64;
+            hash.update(&chunk[..count]);
+            file.write_all(&chunk[..count]).map_err(full)?;
+            bar.inc(count as u64);
+            if size > expected.size {
+                break;
+            }
+        }
+        file.flush().map_err(full)?;
+        if size < expected.size {
+            let text = format!("`{uri}` broke off after {size} of {} bytes", expected.size);
+            return Err(Trouble::Transient(Error::new(text)));
+        }
+        let digest = Digest::of_hash(hash);
+        if size > expected.size || digest != expected.sha256 {
+            return Err(Trouble::Final(wrong_digest(uri, &expected.sha256, &digest)));
+        }
+        Ok(())
+    }
+
+    /// A small file whose content is verified by the caller.
+    fn small(&self, uri: &str) -> Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        for attempt in 1.. {
+            let broke = |cause| Trouble::Transient(Error::new(format!("`{uri}` broke off")).because(cause));
+            bytes.clear();
+            let read = open(uri).and_then(|body| body.take(INDEX_BYTES_MAX).read_to_end(&mut bytes).map_err(broke));
+            match read {
+                Ok(_) => break,
+                Err(Trouble::Gone) => return Ok(None),
+                Err(Trouble::Transient(_)) if attempt < ATTEMPTS => {}
+                Err(Trouble::Transient(error) | Trouble::Final(error)) => return Err(error),
+            }
+        }
+        Ok(Some(bytes))
+    }
+
+    /// The packages of a suite's main component, by name, after checking signature and digest.
+    pub(super) fn index(&self, suite: &str) -> Result<BTreeMap<String, Stanza>> {
+        let _spinner = self.progress.spinner(format!("{suite}: index"));
+        let base = format!("{}/dists/{suite}", self.mirrors(&format!("the index of {suite}"))?.of_suite(suite));
+        let uri = format!("{base}/InRelease");
+        let signed = self.small(&uri)?.ok_or_else(|| no_suite(suite, &uri))?;
+        let release = super::signature::verified(&signed, &uri, suite)?;
+        super::signature::check_date(&release, suite, self.options.allow_expired)?;
+        let (digest, path) = digest_of_index(&release, &uri)?;
+        let by_hash = format!("{base}/main/binary-amd64/by-hash/SHA256/{digest}");
+        // A mirror may announce by-hash and not have it.
+        let (uri, packed) = match self.small(&by_hash)? {
+            Some(packed) => (by_hash, packed),
+            None => {
+                let plain = format!("{base}/{path}");
+                let packed = self.small(&plain)?.ok_or_else(|| no_suite(suite, &plain))?;
+                (plain, packed)
+            }
+        };
+        let seen = Digest::of_stream(&packed[..]).context(|| "cannot hash an index")?;
+        if seen.as_str() != digest {
+            return Err(wrong_digest(&uri, digest, &seen));
+        }
+        let mut text = String::new();
+        let mut unpacked = liblzma::read::XzDecoder::new(&packed[..]).take(8 * INDEX_BYTES_MAX);
+        unpacked.read_to_string(&mut text).context(|| format!("`{uri}` does not unpack"))?;
+        Ok(newest_of_each(&text))
+    }
+}
+
+/// An archive may keep several versions of a package.
+fn newest_of_each(text: &str) -> BTreeMap<String, Stanza> {
+    let mut packages: BTreeMap<String, Stanza> = BTreeMap::new();
+    for stanza in stanzas(text) {
+        let Some(name) = stanza.get("package").cloned() else { continue };
+        let version = |stanza: &Stanza| stanza.get("version").cloned().unwrap_or_default();
+        match packages.get(&name) {
+            Some(known) if compare_versions(&version(known), &version(&stanza)).is_ge() => {}
+            _ => drop(packages.insert(name, stanza)),
+        }
+    }
+    packages
+}
+
+fn open(uri: &str) -> Result<impl Read, Trouble> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .timeout_per_read(Some(Duration::from_secs(30)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .build()
+        .into();
+    match agent.get(uri).call() {
+        Ok(response) => Ok(response.into_body().into_reader()),
+        Err(ureq::Error::StatusCode(404 | 410)) => Err(Trouble::Gone),
+        Err(cause) => {
+            let transient = !matches!(cause, ureq::Error::BadUri(_) | ureq::Error::StatusCode(400..500));
+            let error = Error::new(format!("cannot fetch `{uri}`"))
+                .because(cause)
+                .help("is the archive reachable? name another one with --mirror, or use --offline when all is cached");
+            Err(if transient { Trouble::Transient(error) } else { Trouble::Final(error) })
+        }
+    }
+}
+
+fn cannot_write(target: &Path, cause: io::Error) -> Error {
+    let error = Error::new(format!("cannot write `{}`", target.display()));
+    let full = cause.kind() == io::ErrorKind::StorageFull;
+    let error = error.because(cause);
+    if full { error.help("free some space, or name another place with --cache or MODRIG_CACHE") } else { error }
+}
+
+fn wrong_digest(uri: &str, expected: impl std::fmt::Display, seen: &Digest) -> Error {
+    Error::new(format!("`{uri}` is not what it should be: SHA-256 {seen}, expected {expected}"))
+        .help("a proxy or a broken mirror may have changed it; name another one with --mirror")
+}
+
+fn no_suite(suite: &str, uri: &str) -> Error {
+    Error::new(format!("the archive does not have {suite}: no `{uri}`")).help("name another archive with --mirror")
+}
+
+/// SHA-256 and path of the compressed index of packages, from the release file.
+fn digest_of_index<'a>(release: &'a Stanza, uri: &str) -> Result<(&'a str, &'a str)> {
+    let sums = release.get("sha256").map(String::as_str).unwrap_or_default();
+    sums.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (digest, _size, path) = (words.next()?, words.next()?, words.next()?);
+            (path == "main/binary-amd64/Packages.xz").then_some((digest, path))
+        })
+        .next()
+        .ok_or_else(|| Error::new(format!("`{uri}` names no index of main for amd64")))
+}
+
+/// The newest release of a series and flavour that has headers, with the packages it needs.
+pub(super) fn newest(packages: &BTreeMap<String, Stanza>, series: &str, flavour: &str) -> Option<Locked> {
+    let (release, image) = packages
+        .iter()
+        .filter_map(|(name, stanza)| {
+            let release = name.strip_prefix("linux-image-")?;
+            let fits = release.ends_with(flavour) && version_of(release) == version_of(series);
+            (fits && packages.contains_key(&format!("linux-headers-{release}"))).then_some((release, stanza))
+        })
+        .max_by(|(_, a), (_, b)| compare_versions(&a["version"], &b["version"]))?;
+    let headers = &packages[&format!("linux-headers-{release}")];
+    // Up to 6.18 the image package has everything; later ones are split, and the image package is empty.
+    let image_parts = ["linux-binary-", "linux-base-"].map(|part| format!("{part}{release}"));
+    let mut names: Vec<String> = image_parts.into_iter().filter(|name| packages.contains_key(name)).collect();
+    if names.is_empty() {
+        names.push(format!("linux-image-{release}"));
+    }
+    names.push(format!("linux-headers-{release}"));
+    names.extend(depends(headers).filter(|name| name.starts_with("linux-kbuild-") || name.ends_with("-common")));
+    let packages = names.iter().map(|name| package_of(packages.get(name)?)).collect::<Option<Vec<_>>>()?;
+    Some(Locked { release: release.to_owned(), version: image["version"].clone(), packages })
+}
+
+fn depends(stanza: &Stanza) -> impl Iterator<Item = String> {
+    let text = stanza.get("depends").cloned().unwrap_or_default();
+    let names: Vec<String> =
+        text.split(',').filter_map(|choice| choice.split_whitespace().next()).map(str::to_owned).collect();
+    names.into_iter()
+}
+
+fn package_of(stanza: &Stanza) -> Option<Package> {
+    Some(Package {
+        path: stanza.get("filename")?.clone(),
+        size: stanza.get("size")?.parse().ok()?,
+        sha256: Digest::from_hex(stanza.get("sha256")?)?,
+    })
+}
+
+/// Writes a whole file that appears at once.
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<()> {
+    let failed = || format!("cannot write `{}`", path.display());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(directory).context(failed)?;
+    file.write_all(text.as_bytes()).context(failed)?;
+    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).context(failed)?;
+    file.persist(path).context(failed)?;
+    Ok(())
+}

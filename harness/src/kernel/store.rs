@@ -1,0 +1,281 @@
+//! From a name or a path to a kernel that can be booted.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Catalog, Config, FetchOptions, Headers, ImageFormat, Kernel,
+    archive::{self, Archive},
+    catalog::{Line, Locked},
+    deb, vmlinux,
+};
+use crate::{
+    cache::{Cache, Digest},
+    error::{Context as _, Error, Result},
+    progress::Progress,
+};
+
+/// Counted up when what is kept of a kernel changes.
+const LAYOUT: &str = "1";
+
+/// Brings kernels to this machine.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// Where they are kept.
+    pub cache: Cache,
+    /// What a person sees meanwhile.
+    pub progress: Progress,
+    /// How to fetch.
+    pub options: FetchOptions,
+}
+
+impl Store {
+    /// The kernel of a name in the catalog, or of a path (with a slash in it): a bzImage, a vmlinux or a built tree.
+    ///
+    /// # Errors
+    /// The name is unknown, the archive does not give the packages, or the file is no kernel.
+    pub fn resolve(&self, catalog: &Catalog, name: &str) -> Result<Kernel> {
+        if name.contains('/') {
+            return self.of_path(name);
+        }
+        let line = catalog.line(name)?;
+        let locked = catalog.locked(name).ok_or_else(|| {
+            Error::new(format!("kernel {name} is not locked to a release")).help("run `modrig kernels update`")
+        })?;
+        match self.fetched(line, locked)? {
+            Some(place) => kernel_at(name, line, &locked.release, &place),
+            None => self.in_place_of(name, line, locked),
+        }
+    }
+
+    /// The archive has dropped a locked release: take the newest of its series, and say so.
+    fn in_place_of(&self, name: &str, line: &Line, dropped: &Locked) -> Result<Kernel> {
+        let update = "run `modrig kernels update` to lock what the archive has now";
+        if self.options.locked {
+            let text = format!("the archive no longer has {}, which kernel {name} is locked to", dropped.release);
+            return Err(Error::new(text).help(update));
+        }
+        let newest = self.newest(name, line)?;
+        let gone = format!("{name}: the archive no longer has {}; taking {}", dropped.release, newest.release);
+        self.progress.say(format!("{gone} ({update})"));
+        let place = self.fetched(line, &newest)?.ok_or_else(|| {
+            Error::new(format!("the archive announces {} and does not have it", newest.release)).help("try again later")
+        })?;
+        kernel_at(name, line, &newest.release, &place)
+    }
+
+    /// Locks the newest release of each of these kernels; gives what changed, and the new text of the lock file.
+    ///
+    /// # Errors
+    /// An index cannot be fetched or verified, or has no such kernel.
+    pub fn update(&self, catalog: &Catalog, names: &[String]) -> Result<(Vec<String>, String)> {
+        let mut changes = Vec::new();
+        let mut changed = BTreeMap::new();
+        for name in names {
+            let newest = self.newest(name, catalog.line(name)?)?;
+            match catalog.locked(name) {
+                Some(known) if *known == newest => changes.push(format!("{name}: {} is still the newest", newest.release)),
+                known => {
+                    let before = known.map_or("nothing", |known| &known.release);
+                    changes.push(format!("{name}: {before} -> {}", newest.release));
+                    changed.insert(name.clone(), newest);
+                }
+            }
+        }
+        Ok((changes, catalog.lock_with(changed)?))
+    }
+
+    /// Writes a lock file.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_lock(path: &Path, text: &str) -> Result<()> {
+        archive::write_whole(path, text)
+    }
+
+    fn archive(&self) -> Archive<'_> {
+        Archive { cache: &self.cache, progress: &self.progress, options: &self.options }
+    }
+
+    fn newest(&self, name: &str, line: &Line) -> Result<Locked> {
+        let packages = self.archive().index(&line.suite)?;
+        archive::newest(&packages, name, &line.flavour).ok_or_else(|| {
+            Error::new(format!("{} has no kernel {name} of flavour {} with headers", line.suite, line.flavour))
+        })
+    }
+
+    /// The unpacked packages of a release; `None` when the archive has dropped one of them.
+    fn fetched(&self, line: &Line, locked: &Locked) -> Result<Option<PathBuf>> {
+        let key = key(line, locked);
+        if self.cache.has("kernel", &key) {
+            return self.cache.entry("kernel", &key, |_| Ok(())).map(Some);
+        }
+        let mut debs = Vec::new();
+        for package in &locked.packages {
+            match self.archive().package(&line.suite, package)? {
+                Some(deb) => debs.push(deb),
+                None => return Ok(None),
+            }
+        }
+        let _spinner = self.progress.spinner(format!("{}: unpack", locked.release));
+        let place = self.cache.entry("kernel", &key, |place| {
+            for deb in &debs {
+                deb::unpack(deb, place, place_of)?;
+            }
+            extract_kernel(place)
+        })?;
+        // What was unpacked is enough; the packages would only take space.
+        for deb in debs.iter().filter_map(|deb| deb.parent()) {
+            let _ = fs::remove_dir_all(deb);
+        }
+        Ok(Some(place))
+    }
+
+    fn of_path(&self, name: &str) -> Result<Kernel> {
+        let path = fs::canonicalize(name)
+            .map_err(|cause| Error::usage(format!("no kernel at `{name}`")).because(cause))?;
+        if path.is_dir() {
+            return self.of_tree(name, &path);
+        }
+        let config = Config::default();
+        let headers = Headers::Absent(format!("`{name}` is a file; modules need a built tree or a kernel of the matrix"));
+        self.of_file(name, &path, None, config, headers)
+    }
+
+    fn of_tree(&self, name: &str, tree: &Path) -> Result<Kernel> {
+        let image = tree.join("arch/x86/boot/bzImage");
+        let read = |file: &str| {
+            fs::read_to_string(tree.join(file)).map_err(|cause| {
+                Error::usage(format!("`{name}` is no built kernel tree: no {file}")).because(cause).help("run `make` in it")
+            })
+        };
+        let release = read("include/config/kernel.release")?.trim().to_owned();
+        let config = Config::parse(&read(".config")?);
+        self.of_file(name, &image, Some(release), config, Headers::Tree(tree.to_owned()))
+    }
+
+    fn of_file(&self, name: &str, path: &Path, release: Option<String>, config: Config, headers: Headers) -> Result<Kernel> {
+        let no_kernel = |why: String| Error::usage(format!("`{}` does not boot: {why}", path.display()));
+        let bytes = fs::read(path).map_err(|cause| no_kernel("it cannot be read".into()).because(cause))?;
+        let digest = Digest::of([LAYOUT.as_bytes(), &bytes]);
+        let elf = match bytes.starts_with(b"\x7fELF") {
+            true => bytes.clone(),
+            false => vmlinux::extract(&bytes).map_err(no_kernel)?,
+        };
+        let release = match release.or_else(|| release_in(&elf)) {
+            Some(release) => release,
+            None => return Err(no_kernel("it has no `Linux version` text, so it is no Linux kernel".into())),
+        };
+        let place = self.cache.entry("kernel", digest.as_str(), |place| store_image(place, &bytes, &elf))?;
+        let (image, format) = image_at(&place);
+        Ok(Kernel { name: name.to_owned(), release, image, format, config, headers, digest })
+    }
+}
+
+/// Whether everything of a release is here.
+pub(super) fn is_cached(cache: &Cache, line: &Line, locked: &Locked) -> bool {
+    cache.has("kernel", &key(line, locked))
+}
+
+fn key(line: &Line, locked: &Locked) -> String {
+    let digests = locked.packages.iter().map(|package| package.sha256.as_str());
+    Digest::of([LAYOUT, &locked.release, &line.compiler].into_iter().chain(digests)).to_string()
+}
+
+/// Where a file of a package goes: the kernel and its configuration to the top, headers where the build expects them.
+fn place_of(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let in_modules = path.starts_with("usr/lib/modules") && path.components().count() == 5;
+    let in_boot = path.parent() == Some(Path::new("boot"));
+    match name {
+        _ if in_boot && name.starts_with("vmlinuz-") || in_modules && name == "vmlinuz" => Some("vmlinuz".into()),
+        _ if in_boot && name.starts_with("config-") || in_modules && name == "config" => Some("config".into()),
+        _ if path.starts_with("usr/src") => Some(path.to_owned()),
+        _ if path.components().nth(2).is_some_and(|part| part.as_os_str().to_string_lossy().starts_with("linux-kbuild-")) => {
+            Some(path.to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn extract_kernel(place: &Path) -> Result<()> {
+    let packed = place.join("vmlinuz");
+    let bytes = fs::read(&packed).context(|| "the packages have no kernel image")?;
+    let elf = vmlinux::extract(&bytes).map_err(|why| Error::new(format!("the package's kernel is damaged: {why}")))?;
+    fs::remove_file(&packed).context(|| format!("cannot remove `{}`", packed.display()))?;
+    store_image(place, &bytes, &elf)
+}
+
+/// Keeps the ELF file where QEMU can enter it, which spares the guest the unpacking, else the packed image.
+fn store_image(place: &Path, packed: &[u8], elf: &[u8]) -> Result<()> {
+    let (name, bytes) = if vmlinux::has_pvh_entry(elf) { ("vmlinux", elf) } else { ("bzImage", packed) };
+    let file = place.join(name);
+    fs::write(&file, bytes).context(|| format!("cannot write `{}`", file.display()))
+}
+
+fn image_at(place: &Path) -> (PathBuf, ImageFormat) {
+    let direct = place.join("vmlinux");
+    if direct.exists() { (direct, ImageFormat::Pvh) } else { (place.join("bzImage"), ImageFormat::BzImage) }
+}
+
+fn kernel_at(name: &str, line: &Line, release: &str, place: &Path) -> Result<Kernel> {
+    let config = fs::read_to_string(place.join("config"))
+        .context(|| format!("the cache entry `{}` is damaged", place.display()))?;
+    let (image, format) = image_at(place);
+    let key = place.file_name().map(|key| key.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Kernel {
+        name: name.to_owned(),
+        release: release.to_owned(),
+        image,
+        format,
+        config: Config::parse(&config),
+        headers: Headers::Debian {
+            suite: line.build_suite().to_owned(),
+            compiler: line.compiler.clone(),
+            root: place.to_owned(),
+        },
+        digest: Digest::of([key]),
+    })
+}
+
+/// The release in the text that a kernel prints first.
+fn release_in(elf: &[u8]) -> Option<String> {
+    const MARK: &[u8] = b"Linux version ";
+    let mut rest = elf;
+    loop {
+        let at = rest.windows(MARK.len()).position(|window| window == MARK)?;
+        rest = &rest[at + MARK.len()..];
+        let end = rest.iter().position(|byte| !byte.is_ascii_graphic())?;
+        // The kernel also has `Linux version %s (%s)`, which is the text before it was filled in.
+        if rest[..end].first().is_some_and(u8::is_ascii_digit) {
+            return String::from_utf8(rest[..end].to_vec()).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_go_where_they_are_looked_for() {
+        let place = |path: &str| place_of(Path::new(path)).map(|place| place.display().to_string());
+        assert_eq!(place("boot/vmlinuz-6.1.0-x").as_deref(), Some("vmlinuz"));
+        assert_eq!(place("usr/lib/modules/7.3.4/vmlinuz").as_deref(), Some("vmlinuz"));
+        assert_eq!(place("usr/lib/modules/7.3.4/config").as_deref(), Some("config"));
+        assert_eq!(place("usr/lib/modules/7.3.4/kernel/fs/config"), None);
+        assert_eq!(place("usr/lib/linux-kbuild-6.1/scripts/basic/fixdep").as_deref(), Some("usr/lib/linux-kbuild-6.1/scripts/basic/fixdep"));
+        assert_eq!(place("usr/src/linux-headers-6.1/Makefile").as_deref(), Some("usr/src/linux-headers-6.1/Makefile"));
+        assert_eq!(place("usr/share/doc/x"), None);
+    }
+
+    #[test]
+    fn the_release_is_read_from_the_banner() {
+        let elf = b"..Linux version %s (%s)\0..Linux version 6.1.0-56-cloud-amd64 (debian)\0";
+        assert_eq!(release_in(elf).as_deref(), Some("6.1.0-56-cloud-amd64"));
+        assert_eq!(release_in(b"nothing"), None);
+    }
+}
