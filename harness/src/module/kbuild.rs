@@ -15,6 +15,19 @@ use crate::{
     process,
 };
 
+/// What `make` is told besides where.
+pub(super) const OPTIONS: &[&str] = &[
+    "-k",
+    "-s",
+    // What is said about one file stays together, and is followed by the name of the object that cannot be made.
+    "-Otarget",
+    // A symbol that nothing exports is a situation like any other, hence only a warning.
+    "KBUILD_MODPOST_WARN=1",
+    // Type information needs pahole, is most of the file's size, and nobody looks at it.
+    "CONFIG_DEBUG_INFO_BTF_MODULES=",
+    "modules",
+];
+
 /// Where kbuild and its compiler are.
 #[derive(Debug)]
 pub(super) enum Kbuild {
@@ -67,10 +80,8 @@ impl Kbuild {
         };
         let jobs = format!("-j{}", thread::available_parallelism().map_or(1, Into::into));
         let target = format!("M={target}");
-        // Outputs are kept apart by file, so that an error is followed by the name of the object it is about.
-        // A symbol that nothing exports is a situation like any other, hence only a warning.
-        let command =
-            ["make", "-k", &jobs, "-Otarget", "-s", "-C", &source, &target, "KBUILD_MODPOST_WARN=1", "modules"];
+        let mut command = vec!["make", "-C", &source, &target, &jobs];
+        command.extend_from_slice(OPTIONS);
         Ok(process::run("make", logged(self.command(dir, &command), log))?.status.success())
     }
 
@@ -98,11 +109,11 @@ fn blamed(log: &str, names: &BTreeSet<&str>) -> BTreeMap<String, String> {
     let mut first: Option<&str> = None;
     for line in log.lines() {
         if line.contains("*** [") {
-            // The end of one target: what was said since the last one is about it.
-            if let Some(name) = subject(line, names) {
-                found.entry(name.to_owned()).or_insert_with(|| message(first.unwrap_or(line)));
+            // The end of one target: what was said since the last one is about it. Where no tool has called it an
+            // error, a tool may be missing, which is no property of the module.
+            if let (Some(name), Some(first)) = (subject(line, names), first.take()) {
+                found.entry(name.to_owned()).or_insert_with(|| message(first));
             }
-            first = None;
         } else if line.starts_with("ERROR: modpost: ") {
             if let Some(name) = subject(line, names) {
                 found.entry(name.to_owned()).or_insert_with(|| message(line));

@@ -21,9 +21,6 @@ mod buildroot;
 mod kbuild;
 mod source;
 
-/// Covers how modules are compiled; to be counted up when that changes.
-const RECIPE: &str = "1";
-
 /// A module, ready to be put into an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuestModule {
@@ -103,7 +100,8 @@ impl<'a> Plan<'a> {
             // The kernel's digest covers a tree, and whether there is one.
             Headers::Tree(_) | Headers::Absent(_) => String::new(),
         };
-        let mut parts = vec![RECIPE, name, kernel.digest.as_str(), &compiler];
+        let mut parts = vec![name, kernel.digest.as_str(), &compiler];
+        parts.extend(kbuild::OPTIONS);
         parts.extend(closure.iter().flat_map(|name| [*name, sources.text(name)]));
         let key = Digest::of(parts);
         Ok(Self { name, closure, key })
