@@ -117,12 +117,20 @@ impl StdError for Error {
 
 /// Adds "what and where" to any error on its way up.
 pub trait Context<T> {
-    /// Wraps the error, if there is one, under `what()`.
+    /// Wraps the error, if there is one, under `what()`. Blame and advice of an [`Error`] stay.
     fn context<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T>;
 }
 
 impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Result<T, E> {
     fn context<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T> {
-        self.map_err(|cause| Error::new(what()).because(cause))
+        self.map_err(|cause| {
+            let cause = cause.into();
+            let mut error = Error::new(what());
+            if let Some(inner) = cause.downcast_ref::<Error>() {
+                error.0.blame = inner.0.blame;
+                error.0.help.clone_from(&inner.0.help);
+            }
+            error.because(cause)
+        })
     }
 }

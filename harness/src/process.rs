@@ -1,8 +1,36 @@
 //! Child processes that never outlive us.
 
-use std::{io, os::unix::process::CommandExt as _};
+use std::{io, os::unix::process::CommandExt as _, process::Output, time::Duration};
 
 use duct::Expression;
+
+use crate::{
+    error::{Context as _, Error, Result},
+    interrupt,
+};
+
+/// Runs a command, [`tied`] and without input, to its end, whatever its exit status.
+///
+/// # Errors
+/// It cannot be started, or the user asked to stop: then its whole process group is killed.
+pub fn run(what: &str, command: Expression) -> Result<Output> {
+    let handle = tied(command).stdin_null().unchecked().start().context(|| format!("cannot start {what}"))?;
+    loop {
+        if let Some(output) =
+            handle.wait_timeout(Duration::from_millis(200)).context(|| format!("cannot wait for {what}"))?
+        {
+            return Ok(output.clone());
+        }
+        if interrupt::asked() {
+            for leader in handle.pids() {
+                // SAFETY: kill takes two numbers. The child has not been waited for, so its number is still its own.
+                unsafe { libc::kill(-(leader as libc::pid_t), libc::SIGKILL) };
+            }
+            handle.kill().context(|| format!("cannot kill {what}"))?;
+            return Err(Error::interrupted());
+        }
+    }
+}
 
 /// Ties the child to this thread: the kernel kills it when the thread that starts it ends, however it ends
 /// (return, panic, SIGKILL of the process). Also puts it in a process group of its own, so that Ctrl-C in the

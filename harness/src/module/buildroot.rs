@@ -1,0 +1,205 @@
+//! Build roots: for each Debian suite, a directory with its compiler and the tools kbuild calls.
+//!
+//! Kernel headers are not part of it: they appear at `/headers` when a command runs, and the root's `/usr/src` is a
+//! link to `/headers/usr/src`, because Debian's header packages name `/usr/src` absolutely and each other relatively.
+
+use std::{
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use duct::{Expression, cmd};
+
+use crate::{
+    cache::{Cache, Digest},
+    error::{Context as _, Error, Result},
+    process,
+    progress::Progress,
+};
+
+/// What kbuild calls besides the compiler. `--variant=extract` adds nothing by itself, not even essential packages;
+/// objtool, which comes with the headers, needs the libraries.
+const PACKAGES: &[&str] =
+    &["binutils", "coreutils", "dash", "findutils", "grep", "libelf-dev", "libxxhash0", "make", "mawk", "sed"];
+
+/// Covers what [`furnish`] does; to be counted up when that changes.
+const LAYOUT: &str = "1";
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// The environment of every command in a root.
+const ENVIRONMENT: &[&str] = &["PATH=/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL=C"];
+
+/// What a root is made of; known before it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Recipe {
+    suite: String,
+    packages: String,
+}
+
+impl Recipe {
+    /// A root with the compiler's package of a suite, such as `gcc-12` of `bookworm`.
+    pub(super) fn new(suite: &str, compiler: &str) -> Self {
+        Self { suite: suite.to_owned(), packages: [&[compiler], PACKAGES].concat().join(",") }
+    }
+
+    /// Name of the root in the cache.
+    pub(super) fn key(&self) -> String {
+        format!("{}-{}", self.suite, Digest::of([LAYOUT, &self.packages]).short())
+    }
+
+    /// The root, made by mmdebstrap if the cache does not have it.
+    ///
+    /// # Errors
+    /// mmdebstrap is missing or fails, or no way to enter the root works on this machine.
+    pub(super) fn prepare(&self, cache: &Cache, progress: &Progress) -> Result<BuildRoot> {
+        let dir = cache.entry("buildroot", &self.key(), |place| {
+            let _spinner = progress.spinner(format!("compiler of {}", self.suite));
+            self.bootstrap(place)?;
+            let root = place.join("root");
+            furnish(&root).context(|| format!("cannot furnish the build root `{}`", root.display()))
+        })?;
+        let root = dir.join("root");
+        Ok(BuildRoot { door: Door::find(&root)?, root })
+    }
+
+    /// Fills `place/root`. The mode `chrootless` unpacks without being root and without subordinate user numbers, and
+    /// leaves files that belong to the caller.
+    fn bootstrap(&self, place: &Path) -> Result<()> {
+        let (root, log) = (place.join("root"), place.join("mmdebstrap.log"));
+        let line = format!("deb [signed-by={KEYRING}] {} {} main", mirror()?, self.suite);
+        let include = format!("--include={}", self.packages);
+        let mmdebstrap =
+            cmd!("mmdebstrap", "--variant=extract", "--mode=chrootless", include, &self.suite, &root, line)
+                .env("TMPDIR", place)
+                .env("LC_ALL", "C");
+        let output = process::run("mmdebstrap", logged(mmdebstrap, &log)).map_err(|error| {
+            error.help("install the packages mmdebstrap and debian-archive-keyring, or run `ci/setup`")
+        })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        Err(Error::new(format!("mmdebstrap cannot make the build root of {}:\n{}", self.suite, tail(&log, 12))))
+    }
+}
+
+/// A root that is there and can be entered.
+#[derive(Debug)]
+pub(super) struct BuildRoot {
+    root: PathBuf,
+    door: Door,
+}
+
+impl BuildRoot {
+    /// A command that runs in `/build`, which is `build` outside, with `headers` at `/headers`; the rest of the root
+    /// is read-only or thrown away.
+    pub(super) fn command(&self, headers: &Path, build: &Path, command: &[&str]) -> Expression {
+        self.door.enter(&self.root, headers, build, command)
+    }
+}
+
+/// A way to run a command in a root.
+#[derive(Debug, Clone, Copy)]
+enum Door {
+    /// Needs user namespaces, or root.
+    Bwrap,
+    /// Needs root with CAP_SYS_ADMIN.
+    Chroot,
+}
+
+impl Door {
+    /// The first way that works here.
+    fn find(root: &Path) -> Result<Self> {
+        let mut refusals = String::new();
+        for door in [Self::Bwrap, Self::Chroot] {
+            let nothing = root.join("build");
+            let probe = door.enter(root, &nothing, &nothing, &["true"]).stdout_null().stderr_capture();
+            match process::run("the probe", probe) {
+                Ok(output) if output.status.success() => return Ok(door),
+                Ok(output) => refusals += &format!("\n{door:?}: {}", String::from_utf8_lossy(&output.stderr).trim()),
+                Err(error) => refusals += &format!("\n{door:?}: {}", error.chain()),
+            }
+        }
+        Err(Error::new(format!("no way to run a compiler in `{}`:{refusals}", root.display()))
+            .help("install the package bubblewrap and allow user namespaces, or run as root"))
+    }
+
+    fn enter(self, root: &Path, headers: &Path, build: &Path, command: &[&str]) -> Expression {
+        let [root, headers, build] = [root, headers, build].map(|path| path.to_string_lossy().into_owned());
+        let mut line: Vec<&str> = match self {
+            Self::Bwrap => [
+                &["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", &root, "/", "--proc", "/proc"][..],
+                &["--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", &headers, "/headers", "--bind", &build, "/build"],
+                &["--chdir", "/build"],
+            ]
+            .concat(),
+            Self::Chroot => [
+                &["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", CHROOT, "chroot"][..],
+                &[&root, &headers, &build],
+            ]
+            .concat(),
+        };
+        line.extend(["/usr/bin/env", "-i"]);
+        line.extend(ENVIRONMENT.iter().chain(command));
+        cmd(line[0], &line[1..])
+    }
+}
+
+/// Arguments: root, headers, build, command. The mounts are seen, and live, in this process alone.
+const CHROOT: &str = r#"
+root=$1 headers=$2 build=$3; shift 3
+mount --bind "$root" "$root"
+mount --bind -o ro "$headers" "$root/headers"
+mount --bind "$build" "$root/build"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/tmp"
+mount -o remount,bind,ro "$root"
+exec chroot "$root" "$@"
+"#;
+
+/// Adds what package scripts would have made, and the places where directories from outside appear.
+fn furnish(root: &Path) -> io::Result<()> {
+    for mount_point in ["headers", "build", "proc", "dev", "tmp"] {
+        fs::create_dir_all(root.join(mount_point))?;
+    }
+    for top in ["bin", "sbin", "lib", "lib64"] {
+        link(root, &format!("usr/{top}"), top)?;
+    }
+    link(root, "dash", "bin/sh")?;
+    link(root, "mawk", "usr/bin/awk")?;
+    link(root, "/headers/usr/src", "usr/src")
+}
+
+/// Makes a link unless the packages have brought something of that name.
+fn link(root: &Path, to: &str, name: &str) -> io::Result<()> {
+    match symlink(to, root.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}
+
+/// Both outputs of a command go to a file.
+pub(super) fn logged(command: Expression, log: &Path) -> Expression {
+    command.stderr_to_stdout().stdout_path(log)
+}
+
+/// The last lines of a text.
+pub(super) fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+/// The mirror of the machine's own package manager, or the one `MODRIG_MIRROR` names.
+fn mirror() -> Result<String> {
+    if let Ok(mirror) = std::env::var("MODRIG_MIRROR") {
+        return Ok(mirror);
+    }
+    let parts = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
+    let texts = parts.chain([PathBuf::from("/etc/apt/sources.list")]).filter_map(|file| fs::read_to_string(file).ok());
+    let text: String = texts.collect();
+    let mirror = text.split_whitespace().find(|word| word.trim_end_matches('/').ends_with("/debian"));
+    mirror.map(str::to_owned).ok_or_else(|| Error::new("no Debian mirror is known").help("name one in MODRIG_MIRROR"))
+}
