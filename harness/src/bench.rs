@@ -13,10 +13,11 @@ use modrig_agent::call::INIT_REACHED;
 
 use crate::{
     error::{Context as _, Error, Result},
-    image, interrupt,
+    interrupt,
     kernel::Kernel,
     process, programs,
-    vm::{COMMAND_LINE, Host, Trouble, Vm, snapshot::Snapshot},
+    run::Prepared,
+    vm::{COMMAND_LINE, Host, Trouble, Vm},
 };
 
 /// Longest a bare boot may take.
@@ -44,17 +45,19 @@ pub fn median(times: &[f64]) -> f64 {
 ///
 /// # Errors
 /// A boot fails.
-pub fn boots(host: &Host, kernel: &Kernel, initrd: &Path, saved: &Snapshot, rounds: usize) -> Result<Boots> {
+pub fn boots(host: &Host, prepared: &Prepared, rounds: usize) -> Result<Boots> {
+    let Prepared { kernel, image, guest, .. } = prepared;
     let directory = tempfile::tempdir().context(|| "cannot make a directory for the bare initramfs")?;
     let bare_initrd = directory.path().join("initramfs");
-    std::fs::write(&bare_initrd, image::only_init(programs::HELPER)?).context(|| "cannot write the bare initramfs")?;
+    std::fs::write(&bare_initrd, crate::image::only_init(programs::HELPER)?)
+        .context(|| "cannot write the bare initramfs")?;
     let mut boots = Boots::default();
     for _ in 0..rounds {
         interrupt::check()?;
         boots.bare.push(bare(host, kernel, &bare_initrd)?);
-        boots.ready.push(timed(|| Vm::boot(host, kernel, initrd))?);
+        boots.ready.push(timed(|| Vm::boot(host, kernel, &image.path))?);
         boots.restore.push(timed(|| {
-            let mut vm = saved.restore(host)?;
+            let mut vm = guest.restore(host)?;
             vm.ask(&modrig_agent::wire::Request::Log)?;
             Ok(vm)
         })?);

@@ -12,9 +12,8 @@ use crate::{
     bench,
     cache::Cache,
     error::{Blame, Error, Result},
-    image, interrupt,
+    interrupt,
     kernel::{Catalog, FetchOptions, Store},
-    module,
     progress::Progress,
     report::{Record, terminal},
     run::Rig,
@@ -173,14 +172,14 @@ impl Global {
         let scenarios = select(&args.filters)?;
         let rig = self.rig()?;
         let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-        let bar = rig.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
+        let bar = rig.store.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
         let suite = Suite { kernels: kernels.clone(), scenarios, jobs };
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, Ok(prepared)) => {
-                rig.progress.say(format!("{name}: {} is ready", prepared.kernel.release))
+                rig.store.progress.say(format!("{name}: {} is ready", prepared.kernel.release))
             }
-            Event::Prepared(name, Err(error)) => rig.progress.say(format!("{name}: {}", error.report())),
+            Event::Prepared(name, Err(error)) => rig.store.progress.say(format!("{name}: {}", error.report())),
             Event::Ended(record) => {
                 bar.inc(1);
                 if let Err(error) = record.store(&args.records) {
@@ -232,9 +231,7 @@ impl Global {
         println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
         for name in known(&rig.catalog, kernels)? {
             let prepared = rig.prepare(&name, &all)?;
-            let set = module::build(&rig.cache, &rig.progress, &prepared.kernel, &module::names_in(&all), &[])?;
-            let image = image::pack(&rig.cache, &prepared.kernel, set.modules.values())?;
-            let boots = bench::boots(&rig.host, &prepared.kernel, &image.path, &prepared.guest, rounds)?;
+            let boots = bench::boots(&rig.host, &prepared, rounds)?;
             let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
             println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
         }

@@ -9,7 +9,7 @@ use crate::{
     cache::Cache,
     error::Result,
     guest::Guest,
-    image,
+    image::{self, Image},
     kernel::{Catalog, FetchOptions, Kernel, Store},
     module,
     progress::Progress,
@@ -25,13 +25,9 @@ use crate::{
 /// What every case of a run shares.
 #[derive(Debug, Clone)]
 pub struct Rig {
-    /// Where everything is kept.
-    pub cache: Cache,
-    /// What a person sees meanwhile.
-    pub progress: Progress,
     /// The kernels that have a name.
     pub catalog: Catalog,
-    /// How kernels come to this machine.
+    /// How kernels come to this machine; also the cache, and what a person sees meanwhile.
     pub store: Store,
     /// The emulator and its accelerator.
     pub host: Host,
@@ -44,6 +40,8 @@ pub struct Prepared {
     pub kernel: Kernel,
     /// Modules that did not compile, and the compiler's first error.
     pub missing: BTreeMap<String, String>,
+    /// The initramfs it boots with.
+    pub image: Image,
     /// The guest, saved when its agent was ready.
     pub guest: Snapshot,
 }
@@ -65,9 +63,9 @@ impl Rig {
         let qemu = Qemu::find()?;
         let decision = accel::decide(accel)?;
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
-        let store = Store { cache: cache.clone(), progress: progress.clone(), options: fetch };
+        let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
-        Ok(Self { cache, progress, catalog: Catalog::embedded()?, store, host })
+        Ok(Self { catalog: Catalog::embedded()?, store, host })
     }
 
     /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if
@@ -86,11 +84,11 @@ impl Rig {
     /// As [`Rig::prepare`].
     pub fn prepare_with(&self, kernel: &str, modules: &[&str], sources: &[(String, String)]) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, kernel)?;
-        let set = module::build(&self.cache, &self.progress, &kernel, modules, sources)?;
-        let image = image::pack(&self.cache, &kernel, set.modules.values())?;
-        let _spinner = self.progress.spinner(format!("{}: boot", kernel.name));
-        let guest = Snapshot::take(&self.cache, &self.host, &kernel, &image.path, &image.digest)?;
-        Ok(Prepared { kernel, missing: set.failures, guest })
+        let set = module::build(&self.store, &kernel, modules, sources)?;
+        let image = image::pack(&self.store.cache, &kernel, set.modules.values())?;
+        let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
+        let guest = Snapshot::take(&self.store.cache, &self.host, &kernel, &image.path, &image.digest)?;
+        Ok(Prepared { kernel, missing: set.failures, image, guest })
     }
 
     /// Runs one case. Whatever happens, it ends in a record.

@@ -42,7 +42,9 @@ fn case(kernel: &str, scenario: &'static Scenario) -> Result<Completion, Failed>
     match &record.verdict {
         Verdict::Passed => Ok(Completion::Completed),
         Verdict::Skipped { why } => Ok(Completion::ignored_with(why)),
-        Verdict::Failed { .. } | Verdict::Broken { .. } => Err(anstream::adapter::strip_str(&terminal::story(&record)).to_string().into()),
+        Verdict::Failed { .. } | Verdict::Broken { .. } => {
+            Err(anstream::adapter::strip_str(&terminal::story(&record)).to_string().into())
+        }
     }
 }
 

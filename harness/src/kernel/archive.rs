@@ -12,17 +12,15 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    FetchOptions,
+    Store,
     catalog::{Locked, Package},
     control::{Stanza, compare_versions, stanzas},
-    mirror::{self, Mirrors},
     version_of,
 };
 use crate::{
-    cache::{Cache, Digest},
+    cache::Digest,
     error::{Context as _, Error, Result},
     interrupt,
-    progress::Progress,
 };
 
 /// How often a transfer that breaks off is begun again.
@@ -34,9 +32,7 @@ const INDEX_BYTES_MAX: u64 = 64 << 20;
 /// What fetching needs.
 #[derive(Debug)]
 pub(super) struct Archive<'a> {
-    pub(super) cache: &'a Cache,
-    pub(super) progress: &'a Progress,
-    pub(super) options: &'a FetchOptions,
+    pub(super) store: &'a Store,
 }
 
 /// How one transfer ended, other than well.
@@ -50,22 +46,14 @@ enum Trouble {
 }
 
 impl Archive<'_> {
-    fn mirrors(&self, wanted: &str) -> Result<Mirrors> {
-        if self.options.offline {
-            return Err(Error::new(format!("{wanted} is not in the cache, and --offline forbids fetching it"))
-                .help("run once without --offline: `modrig kernels fetch`"));
-        }
-        mirror::find(self.options)
-    }
-
     /// The file of a package, from the cache or fetched into it; `None` when the archive has dropped it.
     pub(super) fn package(&self, suite: &str, package: &Package) -> Result<Option<PathBuf>> {
-        if self.cache.has("deb", package.sha256.as_str()) {
-            return self.cache.entry("deb", package.sha256.as_str(), |_| Ok(())).map(|dir| Some(dir.join("deb")));
+        if self.store.cache.has("deb", package.sha256.as_str()) {
+            return self.store.cache.entry("deb", package.sha256.as_str(), |_| Ok(())).map(|dir| Some(dir.join("deb")));
         }
         let mut gone = false;
-        let entry = self.cache.entry("deb", package.sha256.as_str(), |place| {
-            let uri = format!("{}/{}", self.mirrors(package.file_name())?.of_suite(suite), package.path);
+        let entry = self.store.cache.entry("deb", package.sha256.as_str(), |place| {
+            let uri = format!("{}/{}", self.store.mirrors(package.file_name())?.of_suite(suite), package.path);
             gone = !self.fetch(&uri, &place.join("deb"), package)?;
             if gone { Err(Error::new("gone")) } else { Ok(()) }
         });
@@ -82,7 +70,7 @@ impl Archive<'_> {
                 Ok(()) => return Ok(true),
                 Err(Trouble::Gone) => return Ok(false),
                 Err(Trouble::Transient(error)) if attempt < ATTEMPTS => {
-                    self.progress.say(format!("{}; once more", error.chain()));
+                    self.store.progress.say(format!("{}; once more", error.chain()));
                 }
                 Err(Trouble::Transient(error) | Trouble::Final(error)) => return Err(error),
             }
@@ -94,7 +82,7 @@ impl Archive<'_> {
         let mut body = open(uri)?;
         let full = |cause: io::Error| Trouble::Final(cannot_write(target, cause));
         let mut file = File::create(target).map_err(full)?;
-        let bar = self.progress.bytes(expected.file_name().to_owned(), expected.size);
+        let bar = self.store.progress.bytes(expected.file_name().to_owned(), expected.size);
         let mut hash = Sha256::new();
         let mut chunk = vec![0; 1 << 16];
         let mut size = 0;
@@ -144,12 +132,12 @@ impl Archive<'_> {
 
     /// The packages of a suite's main component, by name, after checking signature and digest.
     pub(super) fn index(&self, suite: &str) -> Result<BTreeMap<String, Stanza>> {
-        let _spinner = self.progress.spinner(format!("{suite}: index"));
-        let base = format!("{}/dists/{suite}", self.mirrors(&format!("the index of {suite}"))?.of_suite(suite));
+        let _spinner = self.store.progress.spinner(format!("{suite}: index"));
+        let base = format!("{}/dists/{suite}", self.store.mirrors(&format!("the index of {suite}"))?.of_suite(suite));
         let uri = format!("{base}/InRelease");
         let signed = self.small(&uri)?.ok_or_else(|| no_suite(suite, &uri))?;
         let release = super::signature::verified(&signed, &uri, suite)?;
-        super::signature::check_date(&release, suite, self.options.allow_expired)?;
+        super::signature::check_date(&release, suite, self.store.options.allow_expired)?;
         let (digest, path) = digest_of_index(&release, &uri)?;
         let by_hash = format!("{base}/main/binary-amd64/by-hash/SHA256/{digest}");
         // A mirror may announce by-hash and not have it.

@@ -93,14 +93,18 @@ impl Catalog {
             Error::usage(format!("cannot read the list of kernels `{}`", path.display())).because(cause)
         })?;
         let lock = fs::read_to_string(path.with_extension("lock")).unwrap_or_default();
-        Self::parse(&text, &lock)
-            .map_err(|cause| Error::usage(format!("the list of kernels `{}` makes no sense", path.display())).because(cause))
+        Self::parse(&text, &lock).map_err(|cause| {
+            Error::usage(format!("the list of kernels `{}` makes no sense", path.display())).because(cause)
+        })
     }
 
     fn parse(text: &str, lock: &str) -> Result<Self> {
         let lines: BTreeMap<String, Line> = toml::from_str(text).context(|| "kernels.toml")?;
         let locked = toml::from_str(lock).context(|| "kernels.lock")?;
-        Ok(Self { lines: lines.into_iter().map(|(name, line)| (Series(version_of(&name), name), line)).collect(), locked })
+        Ok(Self {
+            lines: lines.into_iter().map(|(name, line)| (Series(version_of(&name), name), line)).collect(),
+            locked,
+        })
     }
 
     /// Names, oldest series first.

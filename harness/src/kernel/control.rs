@@ -93,7 +93,17 @@ mod tests {
 
     #[test]
     fn versions_sort_as_dpkg_sorts_them() {
-        let sorted = ["5.10.9-1", "5.10.162-1", "5.10.162-1+b1", "6.1~rc1-1", "6.1-1", "6.1.192-2", "7.3.4-1~bpo13+1", "7.3.4-1", "1:1-1"];
+        let sorted = [
+            "5.10.9-1",
+            "5.10.162-1",
+            "5.10.162-1+b1",
+            "6.1~rc1-1",
+            "6.1-1",
+            "6.1.192-2",
+            "7.3.4-1~bpo13+1",
+            "7.3.4-1",
+            "1:1-1",
+        ];
         for pair in sorted.windows(2) {
             assert_eq!(compare_versions(pair[0], pair[1]), Ordering::Less, "{pair:?}");
         }

@@ -39,7 +39,9 @@ impl fmt::Display for Mirrors {
 /// # Errors
 /// None is named anywhere.
 pub fn find(options: &FetchOptions) -> Result<Mirrors> {
-    let set = |option: &Option<String>, name: &str| option.clone().or_else(|| env::var(name).ok()).filter(|uri| !uri.is_empty());
+    let set = |option: &Option<String>, name: &str| {
+        option.clone().or_else(|| env::var(name).ok()).filter(|uri| !uri.is_empty())
+    };
     let main = set(&options.mirror, "MODRIG_MIRROR");
     let security = set(&options.security_mirror, "MODRIG_SECURITY_MIRROR");
     let apt = of_apt(Path::new("/etc/apt"));
@@ -135,9 +137,18 @@ mod tests {
     #[test]
     fn both_forms_of_sources_are_read_and_foreign_ones_skipped() {
         let found = apt(&[
-            ("sources.list", "deb [arch=amd64 signed-by=/k] http://a.example/debian/ bookworm main contrib\n# deb http://b.example bookworm main\n"),
-            ("sources.list.d/x.sources", "Types: deb\nURIs: http://c.example/sec\nSuites: bookworm-security\nComponents: main\n\nTypes: deb\nURIs: http://d.example\nSuites: nodistro\nComponents: main\n"),
-            ("sources.list.d/y.sources", "Enabled: no\nTypes: deb\nURIs: http://e.example\nSuites: trixie\nComponents: main\n"),
+            (
+                "sources.list",
+                "deb [arch=amd64 signed-by=/k] http://a.example/debian/ bookworm main contrib\n# deb http://b.example bookworm main\n",
+            ),
+            (
+                "sources.list.d/x.sources",
+                "Types: deb\nURIs: http://c.example/sec\nSuites: bookworm-security\nComponents: main\n\nTypes: deb\nURIs: http://d.example\nSuites: nodistro\nComponents: main\n",
+            ),
+            (
+                "sources.list.d/y.sources",
+                "Enabled: no\nTypes: deb\nURIs: http://e.example\nSuites: trixie\nComponents: main\n",
+            ),
         ]);
         assert_eq!(found, (Some("http://a.example/debian/".into()), Some("http://c.example/sec".into())));
     }

@@ -43,16 +43,17 @@ pub(super) fn verified(signed: &[u8], uri: &str, suite: &str) -> Result<Stanza> 
 }
 
 fn keyrings(suite: &str) -> Result<Vec<PathBuf>> {
-    let mut keyrings: Vec<PathBuf> = fs::read_dir(KEYRINGS)
-        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-        .unwrap_or_default();
+    let mut keyrings: Vec<PathBuf> =
+        fs::read_dir(KEYRINGS).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
     keyrings.retain(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.starts_with("debian-archive-") && name.ends_with(".gpg") && !name.contains("removed")
     });
     if keyrings.is_empty() {
-        return Err(Error::new(format!("cannot verify the index of {suite}: no keys of Debian's archive in {KEYRINGS}"))
-            .help("install debian-archive-keyring"));
+        return Err(Error::new(format!(
+            "cannot verify the index of {suite}: no keys of Debian's archive in {KEYRINGS}"
+        ))
+        .help("install debian-archive-keyring"));
     }
     Ok(keyrings)
 }

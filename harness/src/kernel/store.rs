@@ -10,7 +10,9 @@ use super::{
     Catalog, Config, FetchOptions, Headers, ImageFormat, Kernel,
     archive::{self, Archive},
     catalog::{Line, Locked},
-    deb, vmlinux,
+    deb,
+    mirror::{self, Mirrors},
+    vmlinux,
 };
 use crate::{
     cache::{Cache, Digest},
@@ -77,7 +79,9 @@ impl Store {
         for name in names {
             let newest = self.newest(name, catalog.line(name)?)?;
             match catalog.locked(name) {
-                Some(known) if *known == newest => changes.push(format!("{name}: {} is still the newest", newest.release)),
+                Some(known) if *known == newest => {
+                    changes.push(format!("{name}: {} is still the newest", newest.release))
+                }
                 known => {
                     let before = known.map_or("nothing", |known| &known.release);
                     changes.push(format!("{name}: {before} -> {}", newest.release));
@@ -96,8 +100,20 @@ impl Store {
         archive::write_whole(path, text)
     }
 
+    /// The archives to fetch `wanted` from.
+    ///
+    /// # Errors
+    /// None is known, or nothing may be fetched.
+    pub fn mirrors(&self, wanted: &str) -> Result<Mirrors> {
+        if self.options.offline {
+            return Err(Error::new(format!("{wanted} is not in the cache, and --offline forbids fetching it"))
+                .help("run once without --offline"));
+        }
+        mirror::find(&self.options)
+    }
+
     fn archive(&self) -> Archive<'_> {
-        Archive { cache: &self.cache, progress: &self.progress, options: &self.options }
+        Archive { store: self }
     }
 
     fn newest(&self, name: &str, line: &Line) -> Result<Locked> {
@@ -135,13 +151,14 @@ impl Store {
     }
 
     fn of_path(&self, name: &str) -> Result<Kernel> {
-        let path = fs::canonicalize(name)
-            .map_err(|cause| Error::usage(format!("no kernel at `{name}`")).because(cause))?;
+        let path =
+            fs::canonicalize(name).map_err(|cause| Error::usage(format!("no kernel at `{name}`")).because(cause))?;
         if path.is_dir() {
             return self.of_tree(name, &path);
         }
         let config = Config::default();
-        let headers = Headers::Absent(format!("`{name}` is a file; modules need a built tree or a kernel of the matrix"));
+        let headers =
+            Headers::Absent(format!("`{name}` is a file; modules need a built tree or a kernel of the matrix"));
         self.of_file(name, &path, None, config, headers)
     }
 
@@ -149,7 +166,9 @@ impl Store {
         let image = tree.join("arch/x86/boot/bzImage");
         let read = |file: &str| {
             fs::read_to_string(tree.join(file)).map_err(|cause| {
-                Error::usage(format!("`{name}` is no built kernel tree: no {file}")).because(cause).help("run `make` in it")
+                Error::usage(format!("`{name}` is no built kernel tree: no {file}"))
+                    .because(cause)
+                    .help("run `make` in it")
             })
         };
         let release = read("include/config/kernel.release")?.trim().to_owned();
@@ -157,7 +176,14 @@ impl Store {
         self.of_file(name, &image, Some(release), config, Headers::Tree(tree.to_owned()))
     }
 
-    fn of_file(&self, name: &str, path: &Path, release: Option<String>, config: Config, headers: Headers) -> Result<Kernel> {
+    fn of_file(
+        &self,
+        name: &str,
+        path: &Path,
+        release: Option<String>,
+        config: Config,
+        headers: Headers,
+    ) -> Result<Kernel> {
         let no_kernel = |why: String| Error::usage(format!("`{}` does not boot: {why}", path.display()));
         let bytes = fs::read(path).map_err(|cause| no_kernel("it cannot be read".into()).because(cause))?;
         let digest = Digest::of([LAYOUT.as_bytes(), &bytes]);
@@ -194,7 +220,11 @@ fn place_of(path: &Path) -> Option<PathBuf> {
         _ if in_boot && name.starts_with("vmlinuz-") || in_modules && name == "vmlinuz" => Some("vmlinuz".into()),
         _ if in_boot && name.starts_with("config-") || in_modules && name == "config" => Some("config".into()),
         _ if path.starts_with("usr/src") => Some(path.to_owned()),
-        _ if path.components().nth(2).is_some_and(|part| part.as_os_str().to_string_lossy().starts_with("linux-kbuild-")) => {
+        _ if path
+            .components()
+            .nth(2)
+            .is_some_and(|part| part.as_os_str().to_string_lossy().starts_with("linux-kbuild-")) =>
+        {
             Some(path.to_owned())
         }
         _ => None,
@@ -267,7 +297,10 @@ mod tests {
         assert_eq!(place("usr/lib/modules/7.3.4/vmlinuz").as_deref(), Some("vmlinuz"));
         assert_eq!(place("usr/lib/modules/7.3.4/config").as_deref(), Some("config"));
         assert_eq!(place("usr/lib/modules/7.3.4/kernel/fs/config"), None);
-        assert_eq!(place("usr/lib/linux-kbuild-6.1/scripts/basic/fixdep").as_deref(), Some("usr/lib/linux-kbuild-6.1/scripts/basic/fixdep"));
+        assert_eq!(
+            place("usr/lib/linux-kbuild-6.1/scripts/basic/fixdep").as_deref(),
+            Some("usr/lib/linux-kbuild-6.1/scripts/basic/fixdep")
+        );
         assert_eq!(place("usr/src/linux-headers-6.1/Makefile").as_deref(), Some("usr/src/linux-headers-6.1/Makefile"));
         assert_eq!(place("usr/share/doc/x"), None);
     }

@@ -37,9 +37,10 @@ fn payload(image: &[u8]) -> Result<&[u8], String> {
     };
     let start = (sectors + 1) * 512 + word(0x248);
     let end = start + word(0x24c);
-    image.get(start..end).filter(|payload| payload.len() > 8).ok_or_else(|| {
-        format!("it is truncated: its payload ends at {end}, the file at {}", image.len())
-    })
+    image
+        .get(start..end)
+        .filter(|payload| payload.len() > 8)
+        .ok_or_else(|| format!("it is truncated: its payload ends at {end}, the file at {}", image.len()))
 }
 
 fn unpack(payload: &[u8]) -> io::Result<Vec<u8>> {
@@ -85,9 +86,23 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 /// firmware.
 pub(super) fn has_pvh_entry(elf: &[u8]) -> bool {
     const PHYS32_ENTRY: u32 = 18;
-    let Ok(parsed) = modfile::elf::Elf::parse(elf) else { return false };
-    let mut notes = parsed.sections().flatten().filter(|section| section.name.starts_with(b".notes"));
-    notes.any(|section| has_note(section.data, b"Xen\0", PHYS32_ENTRY))
+    segments(elf).any(|segment| has_note(segment, b"Xen\0", PHYS32_ENTRY))
+}
+
+/// The note segments (`PT_NOTE`) of a 64-bit little-endian ELF file, by its program headers: QEMU looks there.
+fn segments(elf: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const NOTE: u32 = 4;
+    let half = |at: usize| elf.get(at..at + 2).map_or(0, |bytes| usize::from(u16::from_le_bytes([bytes[0], bytes[1]])));
+    let long = |at: usize| {
+        Some(usize::try_from(u64::from_le_bytes(elf.get(at..at + 8)?.try_into().ok()?)).unwrap_or(usize::MAX))
+    };
+    let (table, size, count) = (long(0x20).unwrap_or(usize::MAX), half(0x36), half(0x38));
+    (0..count).filter_map(move |number| {
+        let header = table.checked_add(number * size)?;
+        let (offset, length) = (long(header.checked_add(8)?)?, long(header.checked_add(0x20)?)?);
+        (u32_at(elf, header)? == NOTE).then_some(())?;
+        elf.get(offset..offset.checked_add(length)?)
+    })
 }
 
 fn has_note(mut notes: &[u8], owner: &[u8], kind: u32) -> bool {

@@ -12,10 +12,10 @@ use std::{
 use duct::{Expression, cmd};
 
 use crate::{
-    cache::{Cache, Digest},
+    cache::Digest,
     error::{Context as _, Error, Result},
+    kernel::Store,
     process,
-    progress::Progress,
 };
 
 /// What kbuild calls besides the compiler. `--variant=extract` adds nothing by itself, not even essential packages;
@@ -53,10 +53,11 @@ impl Recipe {
     ///
     /// # Errors
     /// mmdebstrap is missing or fails, or no way to enter the root works on this machine.
-    pub(super) fn prepare(&self, cache: &Cache, progress: &Progress) -> Result<BuildRoot> {
-        let dir = cache.entry("buildroot", &self.key(), |place| {
-            let _spinner = progress.spinner(format!("compiler of {}", self.suite));
-            self.bootstrap(place)?;
+    pub(super) fn prepare(&self, store: &Store) -> Result<BuildRoot> {
+        let dir = store.cache.entry("buildroot", &self.key(), |place| {
+            let mirrors = store.mirrors(&format!("the build root of {}", self.suite))?;
+            let _spinner = store.progress.spinner(format!("compiler of {}", self.suite));
+            self.bootstrap(mirrors.of_suite(&self.suite), place)?;
             let root = place.join("root");
             furnish(&root).context(|| format!("cannot furnish the build root `{}`", root.display()))
         })?;
@@ -66,9 +67,9 @@ impl Recipe {
 
     /// Fills `place/root`. The mode `chrootless` unpacks without being root and without subordinate user numbers, and
     /// leaves files that belong to the caller.
-    fn bootstrap(&self, place: &Path) -> Result<()> {
+    fn bootstrap(&self, mirror: &str, place: &Path) -> Result<()> {
         let (root, log) = (place.join("root"), place.join("mmdebstrap.log"));
-        let line = format!("deb [signed-by={KEYRING}] {} {} main", mirror()?, self.suite);
+        let line = format!("deb [signed-by={KEYRING}] {mirror} {} main", self.suite);
         let include = format!("--include={}", self.packages);
         let mmdebstrap =
             cmd!("mmdebstrap", "--variant=extract", "--mode=chrootless", include, &self.suite, &root, line)
@@ -190,16 +191,4 @@ pub(super) fn logged(command: Expression, log: &Path) -> Expression {
 pub(super) fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
-}
-
-/// The mirror of the machine's own package manager, or the one `MODRIG_MIRROR` names.
-fn mirror() -> Result<String> {
-    if let Ok(mirror) = std::env::var("MODRIG_MIRROR") {
-        return Ok(mirror);
-    }
-    let parts = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
-    let texts = parts.chain([PathBuf::from("/etc/apt/sources.list")]).filter_map(|file| fs::read_to_string(file).ok());
-    let text: String = texts.collect();
-    let mirror = text.split_whitespace().find(|word| word.trim_end_matches('/').ends_with("/debian"));
-    mirror.map(str::to_owned).ok_or_else(|| Error::new("no Debian mirror is known").help("name one in MODRIG_MIRROR"))
 }

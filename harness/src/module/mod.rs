@@ -13,8 +13,7 @@ use self::{buildroot::Recipe, kbuild::Kbuild, source::Sources};
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, Result},
-    kernel::{Headers, Kernel},
-    progress::Progress,
+    kernel::{Headers, Kernel, Store},
 };
 
 mod buildroot;
@@ -43,20 +42,18 @@ pub struct ModuleSet {
 
 include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
+/// Modules that are built once and carried under several names, from the source's own on: name and how many.
+const COPIED: [(&str, usize); 1] = [("chain_00", 61)];
+
 /// Builds the named modules for a kernel. Besides the embedded [`SOURCES`] there are `extra` ones: name and C text.
 ///
 /// What the named modules need of each other is compiled with them, but only the named ones are in the result.
-/// A module that does not compile is no error: it is among the failures.
+/// A module that does not compile is no error: it is among the failures. With a copied one come all its copies.
 ///
 /// # Errors
 /// A name is unknown, or the compiler cannot be had or run.
-pub fn build(
-    cache: &Cache,
-    progress: &Progress,
-    kernel: &Kernel,
-    names: &[&str],
-    extra: &[(String, String)],
-) -> Result<ModuleSet> {
+pub fn build(store: &Store, kernel: &Kernel, names: &[&str], extra: &[(String, String)]) -> Result<ModuleSet> {
+    let cache = &store.cache;
     let sources = Sources::new(SOURCES, extra);
     let plans = names.iter().map(|name| Plan::new(&sources, kernel, name)).collect::<Result<Vec<_>>>()?;
     let digest = Digest::of(plans.iter().map(|plan| &plan.key));
@@ -68,7 +65,7 @@ pub fn build(
     if !plans.iter().all(|plan| plan.is_made(cache)) {
         let _lock = cache.lock(&format!("modules-{}", kernel.digest))?;
         let missing: Vec<&Plan<'_>> = plans.iter().filter(|plan| !plan.is_made(cache)).collect();
-        make(cache, progress, kernel, &sources, &missing)?;
+        make(store, kernel, &sources, &missing)?;
     }
     for plan in &plans {
         match plan.load(cache)? {
@@ -76,7 +73,22 @@ pub fn build(
             Err(failure) => drop(set.failures.insert(plan.name.to_owned(), failure)),
         }
     }
+    copy(&mut set)?;
     Ok(set)
+}
+
+fn copy(set: &mut ModuleSet) -> Result<()> {
+    for (name, count) in COPIED {
+        let Some(original) = set.modules.get(name).cloned() else { continue };
+        let stem = name.trim_end_matches('0');
+        let names = (1..count).map(|number| format!("{stem}{number:0width$}", width = name.len() - stem.len()));
+        for copy in names {
+            let bytes = modfile::edit::rename(&original.bytes, name, &copy)
+                .context(|| format!("cannot rename {name} to {copy}"))?;
+            set.modules.insert(copy.clone(), GuestModule { name: copy, bytes: bytes.into() });
+        }
+    }
+    Ok(())
 }
 
 /// One module for one kernel.
@@ -142,10 +154,11 @@ impl<'a> Plan<'a> {
 }
 
 /// Compiles the planned modules, and what they need, in one go.
-fn make(cache: &Cache, progress: &Progress, kernel: &Kernel, sources: &Sources<'_>, plans: &[&Plan<'_>]) -> Result<()> {
+fn make(store: &Store, kernel: &Kernel, sources: &Sources<'_>, plans: &[&Plan<'_>]) -> Result<()> {
+    let Store { cache, progress, .. } = store;
     let kbuild = match &kernel.headers {
         Headers::Debian { suite, compiler, root } => Kbuild::Root {
-            root: Recipe::new(suite, compiler).prepare(cache, progress)?,
+            root: Recipe::new(suite, compiler).prepare(store)?,
             headers: root.clone(),
             release: kernel.release.clone(),
         },
@@ -168,7 +181,10 @@ fn make(cache: &Cache, progress: &Progress, kernel: &Kernel, sources: &Sources<'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Config, ImageFormat};
+    use crate::{
+        kernel::{Config, FetchOptions, ImageFormat},
+        progress::Progress,
+    };
 
     /// As much of kbuild as the harness sees: modules appear when all objects have compiled, and not before.
     const TREE: &str = "\
@@ -193,26 +209,34 @@ $(M)/%.ko: $(objects)
         }
     }
 
-    fn with_tree(test: impl FnOnce(&Cache, &Kernel)) {
+    fn store(dir: &Path) -> Store {
+        let cache = Cache::open(Some(&dir.join("cache"))).unwrap();
+        Store {
+            cache,
+            progress: Progress::hidden(),
+            options: FetchOptions { offline: true, ..FetchOptions::default() },
+        }
+    }
+
+    fn with_tree(test: impl FnOnce(&Store, &Kernel)) {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("Makefile"), TREE).unwrap();
-        let cache = Cache::open(Some(&dir.path().join("cache"))).unwrap();
-        test(&cache, &kernel(Headers::Tree(dir.path().to_owned())));
+        test(&store(dir.path()), &kernel(Headers::Tree(dir.path().to_owned())));
     }
 
     fn extra(sources: &[(&str, &str)]) -> Vec<(String, String)> {
         sources.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
     }
 
-    fn compilations(cache: &Cache) -> usize {
-        fs::read_to_string(cache.root().join("runs")).map_or(0, |text| text.lines().count())
+    fn compilations(store: &Store) -> usize {
+        fs::read_to_string(store.cache.root().join("runs")).map_or(0, |text| text.lines().count())
     }
 
     #[test]
     fn a_module_that_does_not_compile_fails_alone() {
-        with_tree(|cache, kernel| {
+        with_tree(|store, kernel| {
             let sources = extra(&[("good", "int good;"), ("bad", "int x = ;\nint y = ;\n")]);
-            let set = build(cache, &Progress::hidden(), kernel, &["good", "bad"], &sources).unwrap();
+            let set = build(store, kernel, &["good", "bad"], &sources).unwrap();
             assert_eq!(set.modules.keys().collect::<Vec<_>>(), ["good"]);
             assert_eq!(set.failures.keys().collect::<Vec<_>>(), ["bad"]);
             assert!(set.failures["bad"].contains("bad.c:1:"), "{}", set.failures["bad"]);
@@ -221,25 +245,25 @@ $(M)/%.ko: $(objects)
 
     #[test]
     fn a_module_whose_dependency_does_not_compile_says_so() {
-        with_tree(|cache, kernel| {
+        with_tree(|store, kernel| {
             let sources = extra(&[("base", "EXPORT_SYMBOL(shared)"), ("top", "int shared;")]);
-            let set = build(cache, &Progress::hidden(), kernel, &["top"], &sources).unwrap();
+            let set = build(store, kernel, &["top"], &sources).unwrap();
             assert!(set.failures["top"].starts_with("needs `base`, which does not compile: "));
         });
     }
 
     #[test]
     fn only_a_changed_source_is_compiled_again() {
-        with_tree(|cache, kernel| {
-            let build = |sources| build(cache, &Progress::hidden(), kernel, &["one", "two"], &extra(sources)).unwrap();
+        with_tree(|store, kernel| {
+            let build = |sources| build(store, kernel, &["one", "two"], &extra(sources)).unwrap();
             let first = build(&[("one", "int a;"), ("two", "int b;")]);
-            assert_eq!(compilations(cache), 2);
+            assert_eq!(compilations(store), 2);
             let second = build(&[("one", "int a;"), ("two", "int b;")]);
-            assert_eq!(compilations(cache), 2);
+            assert_eq!(compilations(store), 2);
             assert_eq!(first.digest, second.digest);
             assert_eq!(first.modules, second.modules);
             let third = build(&[("one", "int a;"), ("two", "int c;")]);
-            assert_eq!(compilations(cache), 3);
+            assert_eq!(compilations(store), 3);
             assert_ne!(first.digest, third.digest);
             assert_ne!(first.modules["two"], third.modules["two"]);
         });
@@ -248,9 +272,9 @@ $(M)/%.ko: $(objects)
     #[test]
     fn without_headers_every_module_fails_for_that_reason() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::open(Some(dir.path())).unwrap();
+        let store = store(dir.path());
         let kernel = kernel(Headers::Absent("the archive has no headers".into()));
-        let set = build(&cache, &Progress::hidden(), &kernel, &["hello"], &[]).unwrap();
+        let set = build(&store, &kernel, &["hello"], &[]).unwrap();
         assert_eq!(set.failures["hello"], "the archive has no headers");
         assert!(set.modules.is_empty());
     }
