@@ -98,12 +98,10 @@ impl Console {
         self.events.iter().rev().max_by_key(|event| event.severity)
     }
 
-    /// The last `count` lines, or from the worst event on when that is a fault: what a person wants to see first.
+    /// The last `count` lines, or from the first fault on: the cause, of which later events are consequences.
     pub fn excerpt(&self, count: usize) -> String {
-        let start = self
-            .worst()
-            .filter(|event| event.severity >= Severity::Fault)
-            .and_then(|event| self.lines.iter().position(|line| line.contains(&event.title)));
+        let first = self.events.iter().find(|event| event.severity >= Severity::Fault);
+        let start = first.and_then(|event| self.lines.iter().position(|line| line.contains(&event.title)));
         let mut lines: Vec<&str> = match start {
             Some(start) => self.lines.range(start..).take(count).map(String::as_str).collect(),
             None => self.lines.range(self.lines.len().saturating_sub(count)..).map(String::as_str).collect(),
@@ -177,5 +175,7 @@ mod tests {
         let mut console = Console::default();
         console.feed(b"[ 1.0] before\n[ 2.0] kernel BUG at x.c:1!\n[ 2.1] after\n[ 2.2] BUG: again\n");
         assert_eq!(console.excerpt(2), "[ 2.0] kernel BUG at x.c:1!\n[ 2.1] after");
+        console.feed(b"[ 2.3] Kernel panic - not syncing: so\n");
+        assert!(console.excerpt(2).starts_with("[ 2.0]"));
     }
 }

@@ -263,7 +263,7 @@ impl Vm {
     }
 
     fn trouble(&self, what: String, never_spoke: bool) -> Trouble {
-        const LINES: usize = 25;
+        const LINES: usize = 60;
         Trouble::Guest { what, log: self.channels.console.excerpt(LINES), never_spoke }
     }
 }

@@ -105,7 +105,7 @@ fn digest(host: &Host, kernel: &Kernel, image: &Digest) -> Digest {
         Accel::Kvm => fs::read_to_string("/proc/cpuinfo").unwrap_or_default().lines().take(27).collect::<String>(),
         Accel::Tcg => String::new(),
     };
-    let layout = "1"; // counted up when the machine's command line changes
+    let layout = "2"; // counted up when the machine's command line changes
     Digest::of([layout, kernel.digest.as_str(), image.as_str(), &host.qemu.version, &accel, &processor, COMMAND_LINE])
 }
 
