@@ -177,7 +177,7 @@ impl Global {
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, Ok(prepared)) => {
-                rig.store.progress.say(format!("{name}: {} is ready", prepared.kernel.release))
+                rig.store.progress.say(format!("{name}: {} is ready", prepared.kernel.release));
             }
             Event::Prepared(name, Err(error)) => rig.store.progress.say(format!("{name}: {}", error.report())),
             Event::Ended(record) => {

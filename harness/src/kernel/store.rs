@@ -80,7 +80,7 @@ impl Store {
             let newest = self.newest(name, catalog.line(name)?)?;
             match catalog.locked(name) {
                 Some(known) if *known == newest => {
-                    changes.push(format!("{name}: {} is still the newest", newest.release))
+                    changes.push(format!("{name}: {} is still the newest", newest.release));
                 }
                 known => {
                     let before = known.map_or("nothing", |known| &known.release);
