@@ -9,6 +9,7 @@ use super::Global;
 use crate::{
     cache::Cache,
     kernel::mirror,
+    module::buildroot::{self, Door},
     vm::{Qemu, accel},
 };
 
@@ -114,15 +115,9 @@ fn program(name: &str, what_for: &str, package: &str) -> Finding {
 }
 
 fn entering() -> Finding {
-    let bwrap = duct::cmd!("bwrap", "--unshare-all", "--ro-bind", "/", "/", "true").stderr_null().unchecked().run();
-    // SAFETY: geteuid has no preconditions.
-    let root = unsafe { libc::geteuid() } == 0;
-    match bwrap {
-        Ok(ran) if ran.status.success() => Good("bwrap works".into()),
-        _ if root => Poor("bwrap does not work here; being root, chroot will do".into()),
-        Ok(_) => {
-            Bad("bwrap may not make namespaces".into(), "allow unprivileged user namespaces, or run as root".into())
-        }
-        Err(_) => Bad("bwrap is missing".into(), "install bubblewrap".into()),
+    match buildroot::entry() {
+        Ok(Door::Bwrap) => Good("bwrap works".into()),
+        Ok(Door::Chroot) => Poor("bwrap does not work here; being root, chroot does".into()),
+        Err(error) => Bad(error.chain(), error.advice().unwrap_or_default().to_owned()),
     }
 }

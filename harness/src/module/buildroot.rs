@@ -4,7 +4,7 @@
 //! link to `/headers/usr/src`, because Debian's header packages name `/usr/src` absolutely and each other relatively.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
@@ -54,25 +54,26 @@ impl Recipe {
     /// # Errors
     /// mmdebstrap is missing or fails, or no way to enter the root works on this machine.
     pub(super) fn prepare(&self, store: &Store) -> Result<BuildRoot> {
+        let door = entry()?;
         let dir = store.cache.entry("buildroot", &self.key(), |place| {
             let mirrors = store.mirrors(&format!("the build root of {}", self.suite))?;
             let _spinner = store.progress.spinner(format!("compiler of {}", self.suite));
-            self.bootstrap(mirrors.of_suite(&self.suite), place)?;
+            self.bootstrap(mirrors.of_suite(&self.suite), store.options.allow_expired, place)?;
             let root = place.join("root");
             furnish(&root).context(|| format!("cannot furnish the build root `{}`", root.display()))
         })?;
-        let root = dir.join("root");
-        Ok(BuildRoot { door: Door::find(&root)?, root })
+        Ok(BuildRoot { root: dir.join("root"), door })
     }
 
     /// Fills `place/root`. The mode `chrootless` unpacks without being root and without subordinate user numbers, and
     /// leaves files that belong to the caller.
-    fn bootstrap(&self, mirror: &str, place: &Path) -> Result<()> {
+    fn bootstrap(&self, mirror: &str, allow_expired: bool, place: &Path) -> Result<()> {
         let (root, log) = (place.join("root"), place.join("mmdebstrap.log"));
         let line = format!("deb [signed-by={KEYRING}] {mirror} {} main", self.suite);
         let include = format!("--include={}", self.packages);
+        let expiry = format!("--aptopt=Acquire::Check-Valid-Until \"{}\"", !allow_expired);
         let mmdebstrap =
-            cmd!("mmdebstrap", "--variant=extract", "--mode=chrootless", include, &self.suite, &root, line)
+            cmd!("mmdebstrap", "--variant=extract", "--mode=chrootless", include, expiry, &self.suite, &root, line)
                 .env("TMPDIR", place)
                 .env("LC_ALL", "C");
         let output = process::run("mmdebstrap", logged(mmdebstrap, &log)).map_err(|error| {
@@ -102,38 +103,49 @@ impl BuildRoot {
 }
 
 /// A way to run a command in a root.
-#[derive(Debug, Clone, Copy)]
-enum Door {
-    /// Needs user namespaces, or root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// bubblewrap; needs user namespaces, or root.
     Bwrap,
-    /// Needs root with CAP_SYS_ADMIN.
+    /// A private mount namespace; needs root.
     Chroot,
 }
 
-impl Door {
-    /// The first way that works here.
-    fn find(root: &Path) -> Result<Self> {
-        let mut refusals = String::new();
-        for door in [Self::Bwrap, Self::Chroot] {
-            let nothing = root.join("build");
-            let probe = door.enter(root, &nothing, &nothing, &["true"]).stdout_null().stderr_capture();
-            match process::run("the probe", probe) {
-                Ok(output) if output.status.success() => return Ok(door),
-                Ok(output) => refusals += &format!("\n{door:?}: {}", String::from_utf8_lossy(&output.stderr).trim()),
-                Err(error) => refusals += &format!("\n{door:?}: {}", error.chain()),
-            }
-        }
-        Err(Error::new(format!("no way to run a compiler in `{}`:{refusals}", root.display()))
-            .help("install the package bubblewrap and allow user namespaces, or run as root"))
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bwrap => "bwrap",
+            Self::Chroot => "chroot in a private mount namespace",
+        })
     }
+}
 
+/// The first way into a root that works on this machine.
+///
+/// # Errors
+/// None does.
+pub fn entry() -> Result<Door> {
+    let bwrap = cmd!("bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true");
+    let chroot = cmd!("unshare", "--mount", "--pid", "--fork", "sh", "-ec", "mount -t tmpfs none /tmp; chroot / true");
+    let mut refusals = Vec::new();
+    for (door, probe) in [(Door::Bwrap, bwrap), (Door::Chroot, chroot)] {
+        match process::run(&format!("the probe of {door}"), probe.stdout_null().stderr_capture()) {
+            Ok(output) if output.status.success() => return Ok(door),
+            Ok(output) => refusals.push(format!("{door}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+            Err(error) => refusals.push(error.chain()),
+        }
+    }
+    Err(Error::new(format!("no way to run a compiler in a build root works here ({})", refusals.join("; ")))
+        .help("install the package bubblewrap and allow user namespaces, or run as root"))
+}
+
+impl Door {
     fn enter(self, root: &Path, headers: &Path, build: &Path, command: &[&str]) -> Expression {
         let [root, headers, build] = [root, headers, build].map(|path| path.to_string_lossy().into_owned());
         let mut line: Vec<&str> = match self {
             Self::Bwrap => [
                 &["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", &root, "/", "--proc", "/proc"][..],
                 &["--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", &headers, "/headers", "--bind", &build, "/build"],
-                &["--chdir", "/build"],
             ]
             .concat(),
             Self::Chroot => [
@@ -142,7 +154,7 @@ impl Door {
             ]
             .concat(),
         };
-        line.extend(["/usr/bin/env", "-i"]);
+        line.extend(["/usr/bin/env", "-i", "-C", "/build"]);
         line.extend(ENVIRONMENT.iter().chain(command));
         cmd(line[0], &line[1..])
     }

@@ -16,7 +16,7 @@ use crate::{
     kernel::{Headers, Kernel, Store},
 };
 
-mod buildroot;
+pub mod buildroot;
 mod kbuild;
 mod source;
 
