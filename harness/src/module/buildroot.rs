@@ -58,7 +58,7 @@ impl Recipe {
         let dir = store.cache.entry("buildroot", &self.key(), |place| {
             let mirrors = store.mirrors(&format!("the build root of {}", self.suite))?;
             let _spinner = store.progress.spinner(format!("compiler of {}", self.suite));
-            self.bootstrap(mirrors.of_suite(&self.suite), store.options.allow_expired, place)?;
+            self.bootstrap(door, mirrors.of_suite(&self.suite), store.options.allow_expired, place)?;
             let root = place.join("root");
             furnish(&root).context(|| format!("cannot furnish the build root `{}`", root.display()))
         })?;
@@ -67,23 +67,21 @@ impl Recipe {
 
     /// Fills `place/root`. The mode `chrootless` unpacks without being root and without subordinate user numbers, and
     /// leaves files that belong to the caller.
-    fn bootstrap(&self, mirror: &str, allow_expired: bool, place: &Path) -> Result<()> {
-        let (root, log) = (place.join("root"), place.join("mmdebstrap.log"));
-        let line = format!("deb [signed-by={KEYRING}] {mirror} {} main", self.suite);
+    fn bootstrap(&self, door: Door, mirror: &str, allow_expired: bool, place: &Path) -> Result<()> {
+        let (root, log) = (place.join("root").to_string_lossy().into_owned(), place.join("mmdebstrap.log"));
+        let source = format!("deb [signed-by={KEYRING}] {mirror} {} main", self.suite);
         let include = format!("--include={}", self.packages);
         let expiry = format!("--aptopt=Acquire::Check-Valid-Until \"{}\"", !allow_expired);
-        let mmdebstrap =
-            cmd!("mmdebstrap", "--variant=extract", "--mode=chrootless", include, expiry, &self.suite, &root, line)
-                .env("TMPDIR", place)
-                .env("LC_ALL", "C");
-        let output = process::run("mmdebstrap", logged(mmdebstrap, &log)).map_err(|error| {
-            error.help("install the packages mmdebstrap and debian-archive-keyring, or run `ci/setup`")
-        })?;
+        let options = ["--variant=extract", "--mode=chrootless", &include, &expiry];
+        let command = [&["mmdebstrap"], &options[..], &[&self.suite, &root, &source]].concat();
+        let mmdebstrap = door.alone(&command).env("TMPDIR", place).env("LC_ALL", "C");
+        let output = process::run("mmdebstrap", logged(mmdebstrap, &log))?;
         if output.status.success() {
             return Ok(());
         }
         let log = fs::read_to_string(&log).unwrap_or_default();
-        Err(Error::new(format!("mmdebstrap cannot make the build root of {}:\n{}", self.suite, tail(&log, 12))))
+        Err(Error::new(format!("mmdebstrap cannot make the build root of {}:\n{}", self.suite, tail(&log, 12)))
+            .help("it needs the packages mmdebstrap and debian-archive-keyring; `ci/setup` installs them"))
     }
 }
 
@@ -140,6 +138,20 @@ pub fn entry() -> Result<Door> {
 }
 
 impl Door {
+    /// A command outside any root, in a process namespace of its own: whatever it starts ends with us.
+    fn alone(self, command: &[&str]) -> Expression {
+        let prefix: &[&str] = match self {
+            Self::Bwrap => &[
+                &["bwrap", "--die-with-parent", "--unshare-pid", "--cap-add", "ALL"][..],
+                &["--dev-bind", "/", "/", "--proc", "/proc"],
+            ]
+            .concat(),
+            Self::Chroot => &["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
+        };
+        let line = [prefix, command].concat();
+        cmd(line[0], &line[1..])
+    }
+
     fn enter(self, root: &Path, headers: &Path, build: &Path, command: &[&str]) -> Expression {
         let [root, headers, build] = [root, headers, build].map(|path| path.to_string_lossy().into_owned());
         let mut line: Vec<&str> = match self {
