@@ -13,12 +13,12 @@ use modrig_agent::{
 
 use crate::{
     behaviour::Version,
+    check::{Check, Stop},
     console::Event,
     errno::{Errno, describe},
     error::{Context as _, Error},
     image::{module_directory, module_path},
     kernel::version_of,
-    scenario::{Check, Stop},
     vm::{SLICE, Trouble, Vm},
 };
 

@@ -7,7 +7,7 @@
 //! - [`module`]: guest modules, built by each kernel's own kbuild
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
-//! - [`errno`], [`behaviour`], [`guest`], [`scenario`]: what a scenario sees
+//! - [`check`], [`errno`], [`behaviour`], [`guest`], [`scenario`]: what a scenario sees
 //! - [`scenarios`]: the scenarios
 //! - [`run`], [`suite`]: one case, many cases
 //! - [`report`], [`bench`], [`cli`]: what people see
@@ -15,6 +15,7 @@
 pub mod behaviour;
 pub mod bench;
 pub mod cache;
+pub mod check;
 pub mod cli;
 pub mod console;
 pub mod errno;

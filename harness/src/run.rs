@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     cache::Cache,
+    check::Stop,
     error::Result,
     guest::Guest,
     image::{self, Image},
@@ -14,7 +15,7 @@ use crate::{
     module,
     progress::Progress,
     report::{Record, Verdict},
-    scenario::{Scenario, Stop},
+    scenario::Scenario,
     vm::{
         Host, Qemu,
         accel::{self, Choice},

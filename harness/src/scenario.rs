@@ -1,49 +1,8 @@
-//! What a scenario is, and how it can end.
+//! What a scenario is: a row of a table and a function.
 
 use std::fmt;
 
-use crate::{error::Error, guest::Guest, vm::Trouble};
-
-/// Result of a step, and of a whole scenario.
-pub type Check<T = ()> = Result<T, Stop>;
-
-/// Why a scenario ends before its last line.
-#[derive(Debug, Clone)]
-pub enum Stop {
-    /// The kernel did something else than expected.
-    Failed {
-        /// What was expected and what was seen, in one line.
-        why: String,
-        /// The kernel's log around it.
-        log: String,
-    },
-    /// The case cannot run here, and why.
-    Skipped(String),
-    /// The rig failed.
-    Broken(Error),
-}
-
-impl Stop {
-    /// A failure without a log yet; the runner adds it.
-    pub fn failed(why: impl Into<String>) -> Self {
-        Self::Failed { why: why.into(), log: String::new() }
-    }
-}
-
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Guest { what, log, .. } => Self::Failed { why: what, log },
-            Trouble::Rig(error) => Self::Broken(error),
-        }
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Broken(error)
-    }
-}
+use crate::{check::Check, guest::Guest};
 
 /// Where a statement about modules was made; each scenario puts one to the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use anstream::println;
 
 use crate::{
+    check::{Check, Stop},
     error::{Context as _, Error, Result},
     guest::Guest,
     module,
     run::Rig,
-    scenario::{Check, Stop},
 };
 
 const HELP: &str = "\

@@ -4,12 +4,12 @@ use modfile::edit;
 
 use crate::{
     behaviour::{SECOND_LOADER_GETS, SUSPICIOUS_RETURN},
+    check::Check,
     errno::Errno,
     error::Error,
     guest::Guest,
     scenario,
     scenario::{
-        Check,
         Literature::{Busybox, Framework, StubModule},
         Scenario,
     },

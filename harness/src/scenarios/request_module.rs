@@ -3,12 +3,12 @@
 use modrig_agent::call::Call;
 
 use crate::{
+    check::{Check, Stop},
     guest::{Guest, Returned, helper, same},
     scenario,
     scenario::{
-        Check,
         Literature::{ExecModprobe, RequestModule},
-        Scenario, Stop,
+        Scenario,
     },
 };
 

@@ -1,10 +1,11 @@
 //! The stub module: its init runs modprobe through call_usermodehelper, then fails on purpose.
 
 use crate::{
+    check::Check,
     errno::Errno,
     guest::{Guest, helper},
     scenario,
-    scenario::{Check, Literature::StubModule, Scenario},
+    scenario::{Literature::StubModule, Scenario},
 };
 
 pub(super) const ALL: &[Scenario] = &[

@@ -1,13 +1,13 @@
 //! Unloading: who holds a module, and what force can and cannot do.
 
 use crate::{
+    check::{Check, Stop},
     errno::Errno,
     guest::{Guest, same},
     scenario,
     scenario::{
-        Check,
         Literature::{Busybox, ExecModprobe, Framework},
-        Scenario, Stop,
+        Scenario,
     },
 };
 

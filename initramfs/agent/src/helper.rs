@@ -74,9 +74,12 @@ fn record(argv: Vec<String>) -> Result<(), Box<dyn Error>> {
         parent: fs::read_to_string(format!("/proc/{}/comm", parent_id())).unwrap_or_default().trim_end().to_owned(),
     };
     fs::create_dir_all(DIRECTORY)?;
-    // Two calls may run at once: the first free number is the one that can be created.
-    let mut file = (0..).find_map(|n| File::create_new(format!("{DIRECTORY}/{n}")).ok()).ok_or("no free number")?;
-    Ok(file.write_all(&postcard::to_stdvec(&call)?)?)
+    // A record appears whole: it may be read as soon as it is there. Two calls may run at once: the first free
+    // number is the one that can be linked to.
+    let draft = format!("{DIRECTORY}/draft-{}", std::process::id());
+    fs::write(&draft, postcard::to_stdvec(&call)?)?;
+    (0..).find(|n| fs::hard_link(&draft, format!("{DIRECTORY}/{n}")).is_ok()).ok_or("no free number")?;
+    Ok(fs::remove_file(&draft)?)
 }
 
 fn descriptors() -> Vec<(u32, String)> {
