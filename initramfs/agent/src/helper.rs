@@ -78,7 +78,7 @@ fn record(argv: Vec<String>) -> Result<(), Box<dyn Error>> {
     // number is the one that can be linked to.
     let draft = format!("{DIRECTORY}/draft-{}", std::process::id());
     fs::write(&draft, postcard::to_stdvec(&call)?)?;
-    (0..).find(|n| fs::hard_link(&draft, format!("{DIRECTORY}/{n}")).is_ok()).ok_or("no free number")?;
+    (0..10_000).find(|n| fs::hard_link(&draft, format!("{DIRECTORY}/{n}")).is_ok()).ok_or("no free number")?;
     Ok(fs::remove_file(&draft)?)
 }
 
