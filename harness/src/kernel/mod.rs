@@ -94,6 +94,9 @@ pub struct FetchOptions {
     /// Base address of Debian's security archive [default: MODRIG_SECURITY_MIRROR, or what apt uses]
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub security_mirror: Option<String>,
+    /// Keys that may sign an archive's index [default: MODRIG_KEYRING, or the installed keys of Debian's archive]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub keyring: Option<PathBuf>,
     /// Accept an archive's index whose time is over
     #[arg(long, global = true)]
     pub allow_expired: bool,
