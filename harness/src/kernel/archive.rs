@@ -237,9 +237,10 @@ fn wrong_size(uri: &str, expected: u64) -> Error {
         .help("a proxy or a broken mirror may have changed it; name another one with --mirror")
 }
 
-fn cannot_write(target: &Path, cause: io::Error) -> Error {
+/// A file that cannot be written, with the way out of a full disk.
+pub(super) fn cannot_write(target: &Path, cause: io::Error) -> Error {
     let error = Error::new(format!("cannot write `{}`", target.display()));
-    let full = cause.kind() == io::ErrorKind::StorageFull;
+    let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let error = error.because(cause);
     if full { error.help("free some space, or name another place with --cache or MODRIG_CACHE") } else { error }
 }

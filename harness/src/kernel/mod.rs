@@ -4,6 +4,7 @@ mod archive;
 mod catalog;
 mod control;
 mod deb;
+mod local;
 pub mod mirror;
 mod signature;
 mod store;
