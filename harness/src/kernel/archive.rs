@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write as _},
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -23,8 +24,11 @@ use crate::{
     interrupt,
 };
 
-/// How often a transfer that breaks off is begun again.
-const ATTEMPTS: usize = 3;
+/// How often the archive is asked for one file.
+const ATTEMPTS: u32 = 3;
+
+/// Before the second attempt; longer before each further one.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Largest index accepted, bytes.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
@@ -33,16 +37,6 @@ const INDEX_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug)]
 pub(super) struct Archive<'a> {
     pub(super) store: &'a Store,
-}
-
-/// How one transfer ended, other than well.
-enum Trouble {
-    /// The archive does not have the file.
-    Gone,
-    /// Worth another attempt.
-    Transient(Error),
-    /// Not.
-    Final(Error),
 }
 
 impl Archive<'_> {
@@ -65,69 +59,44 @@ impl Archive<'_> {
 
     /// Fetches a file of known size and digest; `false` when the archive does not have it.
     fn fetch(&self, uri: &str, target: &Path, expected: &Package) -> Result<bool> {
-        for attempt in 1.. {
-            match self.transfer(uri, target, expected) {
-                Ok(()) => return Ok(true),
-                Err(Trouble::Gone) => return Ok(false),
-                Err(Trouble::Transient(error)) if attempt < ATTEMPTS => {
-                    self.store.progress.say(format!("{}; once more", error.chain()));
-                }
-                Err(Trouble::Transient(error) | Trouble::Final(error)) => return Err(error),
-            }
-        }
-        unreachable!("the loop above returns")
-    }
-
-    fn transfer(&self, uri: &str, target: &Path, expected: &Package) -> Result<(), Trouble> {
-        let mut body = open(uri)?;
-        let full = |cause: io::Error| Trouble::Final(cannot_write(target, cause));
+        let Some(mut transfer) = Transfer::start(uri)? else { return Ok(false) };
+        let full = |cause: io::Error| cannot_write(target, cause);
         let mut file = File::create(target).map_err(full)?;
         let bar = self.store.progress.bytes(expected.file_name().to_owned(), expected.size);
         let mut hash = Sha256::new();
         let mut chunk = vec![0; 1 << 16];
-        let mut size = 0;
-        loop {
-            interrupt::check().map_err(Trouble::Final)?;
-            let count = match body.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(cause) => return Err(Trouble::Transient(Error::new(format!("`{uri}` broke off")).because(cause))),
-            };
-            size += count as u64;
+        while transfer.offset <= expected.size {
+            let count = transfer.read(&mut chunk)?;
+            if count == 0 {
+                break;
+            }
             hash.update(&chunk[..count]);
             file.write_all(&chunk[..count]).map_err(full)?;
             bar.inc(count as u64);
-            if size > expected.size {
-                break;
-            }
         }
         file.flush().map_err(full)?;
-        if size < expected.size {
-            let text = format!("`{uri}` broke off after {size} of {} bytes", expected.size);
-            return Err(Trouble::Transient(Error::new(text)));
+        if transfer.offset != expected.size {
+            return Err(wrong_size(uri, expected.size));
         }
         let digest = Digest::of_hash(hash);
-        if size > expected.size || digest != expected.sha256 {
-            return Err(Trouble::Final(wrong_digest(uri, &expected.sha256, &digest)));
+        if digest != expected.sha256 {
+            return Err(wrong_digest(uri, &expected.sha256, &digest));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A small file whose content is verified by the caller.
     fn small(&self, uri: &str) -> Result<Option<Vec<u8>>> {
+        let Some(mut transfer) = Transfer::start(uri)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        for attempt in 1.. {
-            let broke = |cause| Trouble::Transient(Error::new(format!("`{uri}` broke off")).because(cause));
-            bytes.clear();
-            let read = open(uri).and_then(|body| body.take(INDEX_BYTES_MAX).read_to_end(&mut bytes).map_err(broke));
-            match read {
-                Ok(_) => break,
-                Err(Trouble::Gone) => return Ok(None),
-                Err(Trouble::Transient(_)) if attempt < ATTEMPTS => {}
-                Err(Trouble::Transient(error) | Trouble::Final(error)) => return Err(error),
+        let mut chunk = vec![0; 1 << 16];
+        while transfer.offset <= INDEX_BYTES_MAX {
+            match transfer.read(&mut chunk)? {
+                0 => return Ok(Some(bytes)),
+                count => bytes.extend_from_slice(&chunk[..count]),
             }
         }
-        Ok(Some(bytes))
+        Err(Error::new(format!("`{uri}` has more than the {INDEX_BYTES_MAX} bytes that an index may have")))
     }
 
     /// The packages of a suite's main component, by name, after checking signature and digest.
@@ -136,7 +105,7 @@ impl Archive<'_> {
         let base = format!("{}/dists/{suite}", self.store.mirrors(&format!("the index of {suite}"))?.of_suite(suite));
         let uri = format!("{base}/InRelease");
         let signed = self.small(&uri)?.ok_or_else(|| no_suite(suite, &uri))?;
-        let release = super::signature::verified(&signed, &uri, suite)?;
+        let release = super::signature::verified(&signed, &uri, suite, &self.store.options)?;
         super::signature::check_date(&release, suite, self.store.options.allow_expired)?;
         let (digest, path) = digest_of_index(&release, &uri)?;
         let by_hash = format!("{base}/main/binary-amd64/by-hash/SHA256/{digest}");
@@ -174,29 +143,104 @@ fn newest_of_each(text: &str) -> BTreeMap<String, Stanza> {
     packages
 }
 
-fn open(uri: &str) -> Result<impl Read, Trouble> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_connect(Some(Duration::from_secs(20)))
-        .timeout_per_read(Some(Duration::from_secs(30)))
-        .timeout_recv_response(Some(Duration::from_secs(30)))
-        .build()
-        .into();
-    match agent.get(uri).call() {
-        Ok(response) => Ok(response.into_body().into_reader()),
-        Err(ureq::Error::StatusCode(404 | 410)) => Err(Trouble::Gone),
-        Err(cause) => {
-            let transient = !matches!(cause, ureq::Error::BadUri(_) | ureq::Error::StatusCode(400..500));
-            let error = Error::new(format!("cannot fetch `{uri}`"))
-                .because(cause)
-                .help("is the archive reachable? name another one with --mirror, or use --offline when all is cached");
-            Err(if transient { Trouble::Transient(error) } else { Trouble::Final(error) })
+/// A file on its way, which goes on where it broke off.
+struct Transfer<'a> {
+    agent: ureq::Agent,
+    uri: &'a str,
+    body: Option<Box<dyn Read>>,
+    /// Bytes that have come.
+    offset: u64,
+    attempt: u32,
+}
+
+impl<'a> Transfer<'a> {
+    /// `None` when the archive does not have the file.
+    fn start(uri: &'a str) -> Result<Option<Self>> {
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(20)))
+            .timeout_per_read(Some(Duration::from_secs(30)))
+            .timeout_recv_response(Some(Duration::from_secs(30)))
+            .accept_encoding("identity");
+        let agent = config.build().into();
+        let mut transfer = Self { agent, uri, body: None, offset: 0, attempt: 1 };
+        loop {
+            match transfer.connect() {
+                Ok(()) => return Ok(Some(transfer)),
+                Err(ureq::Error::StatusCode(404 | 410)) => return Ok(None),
+                Err(cause @ (ureq::Error::BadUri(_) | ureq::Error::StatusCode(400..500))) => {
+                    return Err(cannot_fetch(uri, cause));
+                }
+                Err(cause) => transfer.again(cause)?,
+            }
         }
+    }
+
+    fn connect(&mut self) -> Result<(), ureq::Error> {
+        // Servers in front of object stores read a plus sign as a space.
+        let mut request = self.agent.get(self.uri.replace('+', "%2B"));
+        if self.offset > 0 {
+            request = request.header("range", format!("bytes={}-", self.offset));
+        }
+        let response = request.call()?;
+        let goes_on = response.status() == 206;
+        let mut body = response.into_body().into_reader();
+        if !goes_on {
+            // A server that knows no ranges begins anew: what is here already is read over.
+            io::copy(&mut (&mut body).take(self.offset), &mut io::sink())?;
+        }
+        self.body = Some(Box::new(body));
+        Ok(())
+    }
+
+    /// Pauses before the next attempt, or gives up.
+    fn again(&mut self, cause: ureq::Error) -> Result<()> {
+        interrupt::check()?;
+        self.body = None;
+        if self.attempt >= ATTEMPTS {
+            return Err(cannot_fetch(self.uri, cause));
+        }
+        thread::sleep(PAUSE * self.attempt);
+        self.attempt += 1;
+        Ok(())
+    }
+
+    /// 0 at the end of the file; one that is shorter than announced is an error of the connection.
+    fn read(&mut self, chunk: &mut [u8]) -> Result<usize> {
+        loop {
+            interrupt::check()?;
+            match self.try_read(chunk) {
+                Ok(count) => {
+                    self.offset += count as u64;
+                    return Ok(count);
+                }
+                Err(cause) => self.again(cause)?,
+            }
+        }
+    }
+
+    fn try_read(&mut self, chunk: &mut [u8]) -> Result<usize, ureq::Error> {
+        if self.body.is_none() {
+            self.connect()?;
+        }
+        Ok(self.body.as_mut().expect("connect has set it").read(chunk)?)
     }
 }
 
-fn cannot_write(target: &Path, cause: io::Error) -> Error {
+fn cannot_fetch(uri: &str, cause: ureq::Error) -> Error {
+    Error::new(format!("cannot fetch `{uri}`"))
+        .because(cause)
+        .help("is the archive reachable? name another one with --mirror, or use --offline when all is cached")
+}
+
+fn wrong_size(uri: &str, expected: u64) -> Error {
+    Error::new(format!("`{uri}` is not what it should be: it does not have {expected} bytes"))
+        .help("a proxy or a broken mirror may have changed it; name another one with --mirror")
+}
+
+/// A file that cannot be written, with the way out of a full disk.
+pub(super) fn cannot_write(target: &Path, cause: io::Error) -> Error {
     let error = Error::new(format!("cannot write `{}`", target.display()));
-    let full = cause.kind() == io::ErrorKind::StorageFull;
+    let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let error = error.because(cause);
     if full { error.help("free some space, or name another place with --cache or MODRIG_CACHE") } else { error }
 }

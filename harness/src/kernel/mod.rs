@@ -4,6 +4,7 @@ mod archive;
 mod catalog;
 mod control;
 mod deb;
+mod local;
 pub mod mirror;
 mod signature;
 mod store;
@@ -94,6 +95,9 @@ pub struct FetchOptions {
     /// Base address of Debian's security archive [default: MODRIG_SECURITY_MIRROR, or what apt uses]
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub security_mirror: Option<String>,
+    /// Keys that may sign an archive's index [default: MODRIG_KEYRING, or the installed keys of Debian's archive]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub keyring: Option<PathBuf>,
     /// Accept an archive's index whose time is over
     #[arg(long, global = true)]
     pub allow_expired: bool,

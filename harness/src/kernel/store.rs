@@ -4,13 +4,15 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    thread,
 };
 
 use super::{
     Catalog, Config, FetchOptions, Headers, ImageFormat, Kernel,
-    archive::{self, Archive},
+    archive::{self, Archive, cannot_write},
     catalog::{Line, Locked},
-    deb,
+    control::Stanza,
+    deb, local,
     mirror::{self, Mirrors},
     vmlinux,
 };
@@ -41,14 +43,16 @@ impl Store {
     /// The name is unknown, the archive does not give the packages, or the file is no kernel.
     pub fn resolve(&self, catalog: &Catalog, name: &str) -> Result<Kernel> {
         if name.contains('/') {
-            return self.of_path(name);
+            return local::kernel(&self.cache, name);
         }
         let line = catalog.line(name)?;
         let locked = catalog.locked(name).ok_or_else(|| {
             Error::new(format!("kernel {name} is not locked to a release")).help("run `modrig kernels update`")
         })?;
-        match self.fetched(line, locked)? {
-            Some(place) => kernel_at(name, line, &locked.release, &place),
+        let taken = self.taken_before(line, locked);
+        let now = taken.as_ref().unwrap_or(locked);
+        match self.fetched(line, now)? {
+            Some(place) => kernel_at(name, line, &now.release, &place),
             None => self.in_place_of(name, line, locked),
         }
     }
@@ -60,13 +64,34 @@ impl Store {
             let text = format!("the archive no longer has {}, which kernel {name} is locked to", dropped.release);
             return Err(Error::new(text).help(update));
         }
-        let newest = self.newest(name, line)?;
+        let newest = Self::newest(name, line, &self.archive().index(&line.suite)?)?;
         let gone = format!("{name}: the archive no longer has {}; taking {}", dropped.release, newest.release);
         self.progress.say(format!("{gone} ({update})"));
         let place = self.fetched(line, &newest)?.ok_or_else(|| {
             Error::new(format!("the archive announces {} and does not have it", newest.release)).help("try again later")
         })?;
+        self.remember(line, dropped, &newest)?;
         kernel_at(name, line, &newest.release, &place)
+    }
+
+    /// What was taken in the place of a dropped release, so that not every process asks the archive anew.
+    fn taken_before(&self, line: &Line, locked: &Locked) -> Option<Locked> {
+        if self.options.locked || is_cached(&self.cache, line, locked) {
+            return None;
+        }
+        toml::from_str(&fs::read_to_string(self.memory_of(line, locked)).ok()?).ok()
+    }
+
+    fn remember(&self, line: &Line, dropped: &Locked, newest: &Locked) -> Result<()> {
+        let text = toml::to_string(newest).context(|| format!("cannot note {}", newest.release))?;
+        let place = self.memory_of(line, dropped);
+        let failed = || format!("cannot make the directory of `{}`", place.display());
+        fs::create_dir_all(place.parent().expect("it is below the cache")).context(failed)?;
+        archive::write_whole(&place, &text)
+    }
+
+    fn memory_of(&self, line: &Line, dropped: &Locked) -> PathBuf {
+        self.cache.root().join("dropped").join(key(line, dropped))
     }
 
     /// Locks the newest release of each of these kernels; gives what changed, and the new text of the lock file.
@@ -74,10 +99,15 @@ impl Store {
     /// # Errors
     /// An index cannot be fetched or verified, or has no such kernel.
     pub fn update(&self, catalog: &Catalog, names: &[String]) -> Result<(Vec<String>, String)> {
+        let mut indexes = BTreeMap::new();
         let mut changes = Vec::new();
         let mut changed = BTreeMap::new();
         for name in names {
-            let newest = self.newest(name, catalog.line(name)?)?;
+            let line = catalog.line(name)?;
+            if !indexes.contains_key(&line.suite) {
+                indexes.insert(line.suite.clone(), self.archive().index(&line.suite)?);
+            }
+            let newest = Self::newest(name, line, &indexes[&line.suite])?;
             match catalog.locked(name) {
                 Some(known) if *known == newest => {
                     changes.push(format!("{name}: {} is still the newest", newest.release));
@@ -116,9 +146,8 @@ impl Store {
         Archive { store: self }
     }
 
-    fn newest(&self, name: &str, line: &Line) -> Result<Locked> {
-        let packages = self.archive().index(&line.suite)?;
-        archive::newest(&packages, name, &line.flavour).ok_or_else(|| {
+    fn newest(name: &str, line: &Line, packages: &BTreeMap<String, Stanza>) -> Result<Locked> {
+        archive::newest(packages, name, &line.flavour).ok_or_else(|| {
             Error::new(format!("{} has no kernel {name} of flavour {} with headers", line.suite, line.flavour))
         })
     }
@@ -138,9 +167,7 @@ impl Store {
         }
         let _spinner = self.progress.spinner(format!("{}: unpack", locked.release));
         let place = self.cache.entry("kernel", &key, |place| {
-            for deb in &debs {
-                deb::unpack(deb, place, place_of)?;
-            }
+            unpack(&debs, place)?;
             extract_kernel(place)
         })?;
         // What was unpacked is enough; the packages would only take space.
@@ -148,56 +175,6 @@ impl Store {
             let _ = fs::remove_dir_all(deb);
         }
         Ok(Some(place))
-    }
-
-    fn of_path(&self, name: &str) -> Result<Kernel> {
-        let path =
-            fs::canonicalize(name).map_err(|cause| Error::usage(format!("no kernel at `{name}`")).because(cause))?;
-        if path.is_dir() {
-            return self.of_tree(name, &path);
-        }
-        let config = Config::default();
-        let headers =
-            Headers::Absent(format!("`{name}` is a file; modules need a built tree or a kernel of the matrix"));
-        self.of_file(name, &path, None, config, headers)
-    }
-
-    fn of_tree(&self, name: &str, tree: &Path) -> Result<Kernel> {
-        let image = tree.join("arch/x86/boot/bzImage");
-        let read = |file: &str| {
-            fs::read_to_string(tree.join(file)).map_err(|cause| {
-                Error::usage(format!("`{name}` is no built kernel tree: no {file}"))
-                    .because(cause)
-                    .help("run `make` in it")
-            })
-        };
-        let release = read("include/config/kernel.release")?.trim().to_owned();
-        let config = Config::parse(&read(".config")?);
-        self.of_file(name, &image, Some(release), config, Headers::Tree(tree.to_owned()))
-    }
-
-    fn of_file(
-        &self,
-        name: &str,
-        path: &Path,
-        release: Option<String>,
-        config: Config,
-        headers: Headers,
-    ) -> Result<Kernel> {
-        let no_kernel = |why: String| Error::usage(format!("`{}` does not boot: {why}", path.display()));
-        let bytes = fs::read(path).map_err(|cause| no_kernel("it cannot be read".into()).because(cause))?;
-        let digest = Digest::of([LAYOUT.as_bytes(), &bytes]);
-        let elf = match bytes.starts_with(b"\x7fELF") {
-            true => bytes.clone(),
-            false => vmlinux::extract(&bytes).map_err(no_kernel)?,
-        };
-        let release = match release.or_else(|| release_in(&elf)) {
-            Some(release) => release,
-            None => return Err(no_kernel("it has no `Linux version` text, so it is no Linux kernel".into())),
-        };
-        let place = self.cache.entry("kernel", digest.as_str(), |place| store_image(place, &bytes, &elf))?;
-        let (image, format) = image_at(&place);
-        Ok(Kernel { name: name.to_owned(), release, image, format, config, headers, digest })
     }
 }
 
@@ -231,22 +208,33 @@ fn place_of(path: &Path) -> Option<PathBuf> {
     }
 }
 
+/// All at once: they share no file, and one of them, with the image, takes as long as the others together.
+fn unpack(debs: &[PathBuf], place: &Path) -> Result<()> {
+    thread::scope(|scope| {
+        let all: Vec<_> = debs.iter().map(|deb| scope.spawn(|| deb::unpack(deb, place, place_of))).collect();
+        all.into_iter().try_for_each(|one| one.join().expect("unpacking gives its errors back"))
+    })
+}
+
 fn extract_kernel(place: &Path) -> Result<()> {
     let packed = place.join("vmlinuz");
     let bytes = fs::read(&packed).context(|| "the packages have no kernel image")?;
-    let elf = vmlinux::extract(&bytes).map_err(|why| Error::new(format!("the package's kernel is damaged: {why}")))?;
-    fs::remove_file(&packed).context(|| format!("cannot remove `{}`", packed.display()))?;
-    store_image(place, &bytes, &elf)
+    let prepared = vmlinux::prepare(bytes);
+    store_image(place, prepared.map_err(|why| Error::new(format!("the package's kernel is damaged: {why}")))?)?;
+    fs::remove_file(&packed).context(|| format!("cannot remove `{}`", packed.display()))
 }
 
-/// Keeps the ELF file where QEMU can enter it, which spares the guest the unpacking, else the packed image.
-fn store_image(place: &Path, packed: &[u8], elf: &[u8]) -> Result<()> {
-    let (name, bytes) = if vmlinux::has_pvh_entry(elf) { ("vmlinux", elf) } else { ("bzImage", packed) };
+/// Keeps what [`vmlinux::prepare`] has made; the file's name tells its format.
+pub(super) fn store_image(place: &Path, (format, bytes): (ImageFormat, Vec<u8>)) -> Result<()> {
+    let name = match format {
+        ImageFormat::Pvh => "vmlinux",
+        ImageFormat::BzImage => "bzImage",
+    };
     let file = place.join(name);
-    fs::write(&file, bytes).context(|| format!("cannot write `{}`", file.display()))
+    fs::write(&file, bytes).map_err(|cause| cannot_write(&file, cause))
 }
 
-fn image_at(place: &Path) -> (PathBuf, ImageFormat) {
+pub(super) fn image_at(place: &Path) -> (PathBuf, ImageFormat) {
     let direct = place.join("vmlinux");
     if direct.exists() { (direct, ImageFormat::Pvh) } else { (place.join("bzImage"), ImageFormat::BzImage) }
 }
@@ -271,21 +259,6 @@ fn kernel_at(name: &str, line: &Line, release: &str, place: &Path) -> Result<Ker
     })
 }
 
-/// The release in the text that a kernel prints first.
-fn release_in(elf: &[u8]) -> Option<String> {
-    const MARK: &[u8] = b"Linux version ";
-    let mut rest = elf;
-    loop {
-        let at = rest.windows(MARK.len()).position(|window| window == MARK)?;
-        rest = &rest[at + MARK.len()..];
-        let end = rest.iter().position(|byte| !byte.is_ascii_graphic())?;
-        // The kernel also has `Linux version %s (%s)`, which is the text before it was filled in.
-        if rest[..end].first().is_some_and(u8::is_ascii_digit) {
-            return String::from_utf8(rest[..end].to_vec()).ok();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,12 +276,5 @@ mod tests {
         );
         assert_eq!(place("usr/src/linux-headers-6.1/Makefile").as_deref(), Some("usr/src/linux-headers-6.1/Makefile"));
         assert_eq!(place("usr/share/doc/x"), None);
-    }
-
-    #[test]
-    fn the_release_is_read_from_the_banner() {
-        let elf = b"..Linux version %s (%s)\0..Linux version 6.1.0-56-cloud-amd64 (debian)\0";
-        assert_eq!(release_in(elf).as_deref(), Some("6.1.0-56-cloud-amd64"));
-        assert_eq!(release_in(b"nothing"), None);
     }
 }

@@ -1,137 +1,214 @@
-//! The ELF kernel inside a bzImage, and whether QEMU can enter it directly.
+//! Kernel files: the ELF kernel inside a bzImage, and whether QEMU can enter it directly.
 //!
 //! ```text
 //! bzImage = boot sector(s) | protected-mode code | payload (compressed vmlinux) | ...
-//!   0x1f1 u8   setup_sects, 0 means 4         0x202 "HdrS"
+//!   0x1f1 u8   setup_sects, 0 means 4         0x1fe u16  0xaa55
+//!   0x202 "HdrS"                              0x206 u16  boot protocol
+//!   0x20e u16  release text, less 0x200
 //!   0x248 u32  payload_offset                 0x24c u32  payload_length
 //! ```
 //! Source: Documentation/arch/x86/boot.rst. The payload ends with the unpacked size as u32, except for gzip, whose
-//! own trailer is that.
+//! own trailer is that. The ELF file is entered at the address in its note `XEN_ELFNOTE_PHYS32_ENTRY` (PVH).
 
 use std::io::{self, Read};
 
-/// Largest kernel accepted, bytes.
-const VMLINUX_BYTES_MAX: u64 = 512 << 20;
+use super::ImageFormat;
 
-/// Each block of the legacy LZ4 frame unpacks to this at most (kernel: lib/decompress_unlz4.c).
-const LZ4_BLOCK_BYTES: usize = 8 << 20;
+/// The boot protocol that has had the payload fields, 2.08 of Linux 2.6.26.
+const PROTOCOL_MIN: u16 = 0x0208;
+const ELF_MAGIC: &[u8] = b"\x7fELF";
+/// The largest kernel that is unpacked.
+const VMLINUX_SIZE_MAX: u64 = 1 << 30;
+/// Block size of lz4's legacy frame.
+const LZ4_BLOCK_SIZE: usize = 8 << 20;
+/// `zstd --ultra -22`, which kbuild uses, needs 2^27.
+const ZSTD_WINDOW_SIZE_MAX: u64 = 1 << 28;
 
-/// The ELF file in a bzImage.
+/// Finds the best way to boot a kernel file: the ELF kernel if QEMU can enter it, else the file itself.
 ///
 /// # Errors
-/// What is wrong with the image, for people.
-pub(super) fn extract(image: &[u8]) -> Result<Vec<u8>, String> {
-    let payload = payload(image)?;
-    let elf = unpack(payload).map_err(|error| format!("its payload does not unpack: {error}"))?;
-    if elf.starts_with(b"\x7fELF") { Ok(elf) } else { Err("its payload is no ELF file".into()) }
+/// What is wrong with the file.
+pub(super) fn prepare(file: Vec<u8>) -> Result<(ImageFormat, Vec<u8>), String> {
+    if file.starts_with(ELF_MAGIC) {
+        return match has_pvh_entry(&file)? {
+            true => Ok((ImageFormat::Pvh, file)),
+            false => Err("it is a vmlinux without CONFIG_PVH, which QEMU cannot enter; name its bzImage".into()),
+        };
+    }
+    match unpack(payload(&file)?)? {
+        Some(vmlinux) if vmlinux.starts_with(ELF_MAGIC) && has_pvh_entry(&vmlinux)? => Ok((ImageFormat::Pvh, vmlinux)),
+        _ => Ok((ImageFormat::BzImage, file)),
+    }
 }
 
-fn payload(image: &[u8]) -> Result<&[u8], String> {
-    if image.get(0x202..0x206) != Some(b"HdrS") {
-        return Err("it is no bzImage: no HdrS at 0x202".into());
+/// What `uname -r` of a kernel file will print.
+pub(super) fn release(file: &[u8]) -> Option<String> {
+    let text = match file.starts_with(ELF_MAGIC) {
+        true => memchr::memmem::find_iter(file, b"Linux version ").map(|at| &file[at + 14..]).find(|text| {
+            // The same words stand in format strings, where no digit follows.
+            text.first().is_some_and(u8::is_ascii_digit)
+        })?,
+        false => file.get(0x200 + usize::from(u16_at(file, 0x20e)?)..)?,
+    };
+    let word = text.split(|byte| matches!(byte, b' ' | 0)).next()?;
+    String::from_utf8(word.to_vec()).ok().filter(|word| !word.is_empty() && word.len() < 128)
+}
+
+/// The configuration that a kernel with `CONFIG_IKCONFIG` carries.
+pub(super) fn embedded_config(vmlinux: &[u8]) -> Option<String> {
+    let at = memchr::memmem::find(vmlinux, b"IKCFG_ST\x1f\x8b")?;
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&vmlinux[at + 8..]).take(16 << 20).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// The compressed kernel inside a `bzImage`.
+fn payload(file: &[u8]) -> Result<&[u8], String> {
+    if u16_at(file, 0x1fe) != Some(0xaa55) || file.get(0x202..0x206) != Some(b"HdrS") {
+        return Err("it is neither a bzImage nor an ELF kernel".into());
     }
-    let word = |at: usize| u32_at(image, at).unwrap_or(0) as usize;
-    let sectors = match image[0x1f1] {
+    let cut_short = || format!("it is truncated: it has only {} bytes", file.len());
+    if u16_at(file, 0x206).ok_or_else(cut_short)? < PROTOCOL_MIN {
+        return Err("its boot protocol is older than 2.08".into());
+    }
+    let setup_sectors = match file[0x1f1] {
         0 => 4,
         sectors => usize::from(sectors),
     };
-    let start = (sectors + 1) * 512 + word(0x248);
-    let end = start + word(0x24c);
-    image
-        .get(start..end)
-        .filter(|payload| payload.len() > 8)
-        .ok_or_else(|| format!("it is truncated: its payload ends at {end}, the file at {}", image.len()))
+    let field = |at| u32_at(file, at).map(|value| value as usize).ok_or_else(cut_short);
+    let start = (setup_sectors + 1) * 512 + field(0x248)?;
+    let end = start + field(0x24c)?;
+    let needs = || format!("{}, its header promises {end} or more", cut_short());
+    file.get(start..end).ok_or_else(needs)
 }
 
-fn unpack(payload: &[u8]) -> io::Result<Vec<u8>> {
-    let without_size = &payload[..payload.len() - 4];
+/// `None` for a kind of compression that is not known here; the kernel unpacks itself all the same.
+fn unpack(payload: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    let broken = |cause: io::Error| format!("its payload does not unpack: {cause}");
+    // Behind the compressed data kbuild puts the size of the result.
+    let data = payload.get(..payload.len().saturating_sub(4)).unwrap_or_default();
+    let read = |source: &mut dyn Read| {
+        let mut vmlinux = Vec::new();
+        source.take(VMLINUX_SIZE_MAX).read_to_end(&mut vmlinux).map_err(broken)?;
+        Ok(Some(vmlinux))
+    };
     match payload {
-        [0x02, 0x21, 0x4c, 0x18, blocks @ ..] => unlz4(blocks),
+        [0x02, 0x21, 0x4c, 0x18, ..] => unpack_lz4(&data[4..]).map(Some).map_err(broken),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            read(ruzstd::decoding::StreamingDecoder::new(without_size).map_err(io::Error::other)?)
+            let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(data, ZSTD_WINDOW_SIZE_MAX);
+            read(&mut decoder.map_err(io::Error::other).map_err(broken)?)
         }
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => read(liblzma::read::XzDecoder::new(without_size)),
-        [0x1f, 0x8b, ..] => read(flate2::read::GzDecoder::new(payload)),
-        _ => Err(io::Error::other("packed in a way modrig does not know")),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => read(&mut liblzma::bufread::XzDecoder::new(data)),
+        // A gzip stream ends with the size of the result already, so kbuild adds none.
+        [0x1f, 0x8b, ..] => read(&mut flate2::bufread::GzDecoder::new(payload)),
+        _ => Ok(None),
     }
 }
 
-fn read(source: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.take(VMLINUX_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// lz4's legacy frame: blocks, each after its compressed size.
+fn unpack_lz4(mut data: &[u8]) -> io::Result<Vec<u8>> {
+    let mut vmlinux = Vec::new();
+    let mut block = vec![0; LZ4_BLOCK_SIZE];
+    while !data.is_empty() {
+        let size = u32_at(data, 0).ok_or(io::ErrorKind::UnexpectedEof)? as usize;
+        let packed = data.get(4..4 + size).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let n = lz4_flex::block::decompress_into(packed, &mut block).map_err(io::Error::other)?;
+        vmlinux.extend_from_slice(&block[..n]);
+        data = &data[4 + size..];
+    }
+    Ok(vmlinux)
 }
 
-/// The legacy frame: blocks, each after its length, until the word that is the unpacked size.
-fn unlz4(mut rest: &[u8]) -> io::Result<Vec<u8>> {
-    let mut elf = Vec::new();
-    while rest.len() > 4 {
-        let length = u32_at(rest, 0).unwrap_or(0) as usize;
-        let block = rest.get(4..4 + length).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let unpacked = lz4_flex::block::decompress(block, LZ4_BLOCK_BYTES).map_err(io::Error::other)?;
-        elf.extend_from_slice(&unpacked);
-        if elf.len() as u64 > VMLINUX_BYTES_MAX {
-            return Err(io::Error::other("it unpacks to more than any kernel"));
-        }
-        rest = &rest[4 + length..];
+fn has_pvh_entry(elf: &[u8]) -> Result<bool, String> {
+    const PT_LOAD: u32 = 1;
+    const PT_NOTE: u32 = 4;
+    const ELFCLASS64: u8 = 2;
+    const EM_X86_64: u16 = 62;
+    let cut_short = || "the ELF kernel is truncated".to_owned();
+    if elf.len() < 64 {
+        return Err(cut_short());
     }
-    Ok(elf)
+    if elf.get(4) != Some(&ELFCLASS64) || u16_at(elf, 18) != Some(EM_X86_64) {
+        return Err("it is not a kernel for x86-64".into());
+    }
+    let table = u64_at(elf, 32).ok_or_else(cut_short)?;
+    let (size, count) = (u16_at(elf, 54).ok_or_else(cut_short)?, u16_at(elf, 56).ok_or_else(cut_short)?);
+    let mut found = false;
+    for index in 0..count {
+        let header = table
+            .checked_add(usize::from(size) * usize::from(index))
+            .and_then(|at| elf.get(at..))
+            .ok_or_else(cut_short)?;
+        let (kind, offset, length) = (u32_at(header, 0), u64_at(header, 8), u64_at(header, 32));
+        let (Some(kind), Some(offset), Some(length)) = (kind, offset, length) else { return Err(cut_short()) };
+        let content = offset.checked_add(length).and_then(|end| elf.get(offset..end));
+        match kind {
+            PT_LOAD => drop(content.ok_or_else(cut_short)?),
+            PT_NOTE => found |= has_pvh_note(content.ok_or_else(cut_short)?),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn has_pvh_note(mut notes: &[u8]) -> bool {
+    const XEN_ELFNOTE_PHYS32_ENTRY: u32 = 18;
+    while let (Some(name_size), Some(size), Some(kind)) = (u32_at(notes, 0), u32_at(notes, 4), u32_at(notes, 8)) {
+        if kind == XEN_ELFNOTE_PHYS32_ENTRY && notes[12..].starts_with(b"Xen\0") {
+            return true;
+        }
+        let padded = |size: u32| (size as usize).next_multiple_of(4);
+        notes = notes.get(12 + padded(name_size) + padded(size)..).unwrap_or_default();
+    }
+    false
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
-/// Whether an ELF kernel has the note with its PVH entry point (Xen, type 18), so that QEMU can enter it without
-/// firmware.
-pub(super) fn has_pvh_entry(elf: &[u8]) -> bool {
-    const PHYS32_ENTRY: u32 = 18;
-    segments(elf).any(|segment| has_note(segment, b"Xen\0", PHYS32_ENTRY))
-}
-
-/// The note segments (`PT_NOTE`) of a 64-bit little-endian ELF file, by its program headers: QEMU looks there.
-fn segments(elf: &[u8]) -> impl Iterator<Item = &[u8]> {
-    const NOTE: u32 = 4;
-    let half = |at: usize| elf.get(at..at + 2).map_or(0, |bytes| usize::from(u16::from_le_bytes([bytes[0], bytes[1]])));
-    let long = |at: usize| {
-        Some(usize::try_from(u64::from_le_bytes(elf.get(at..at + 8)?.try_into().ok()?)).unwrap_or(usize::MAX))
-    };
-    let (table, size, count) = (long(0x20).unwrap_or(usize::MAX), half(0x36), half(0x38));
-    (0..count).filter_map(move |number| {
-        let header = table.checked_add(number * size)?;
-        let (offset, length) = (long(header.checked_add(8)?)?, long(header.checked_add(0x20)?)?);
-        (u32_at(elf, header)? == NOTE).then_some(())?;
-        elf.get(offset..offset.checked_add(length)?)
-    })
-}
-
-fn has_note(mut notes: &[u8], owner: &[u8], kind: u32) -> bool {
-    while let (Some(name), Some(content), Some(found)) = (u32_at(notes, 0), u32_at(notes, 4), u32_at(notes, 8)) {
-        let padded = |size: u32| (size as usize).next_multiple_of(4);
-        if found == kind && notes.get(12..12 + owner.len()) == Some(owner) && name as usize == owner.len() {
-            return true;
-        }
-        notes = notes.get(12 + padded(name) + padded(content)..).unwrap_or_default();
-    }
-    false
+fn u64_at(bytes: &[u8], at: usize) -> Option<usize> {
+    usize::try_from(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?)).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn image(payload: &[u8], promised: usize) -> Vec<u8> {
+    fn image(payload: &[u8]) -> Vec<u8> {
         let mut image = vec![0; 1024];
         image[0x1f1] = 1;
-        image[0x202..0x206].copy_from_slice(b"HdrS");
-        image[0x24c..0x250].copy_from_slice(&(promised as u32).to_le_bytes());
+        image[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+        image[0x202..0x208].copy_from_slice(b"HdrS\x0f\x02");
+        image[0x24c..0x250].copy_from_slice(&(payload.len() as u32).to_le_bytes());
         image.extend_from_slice(payload);
         image
     }
 
+    fn note(owner: &[u8], kind: u32) -> Vec<u8> {
+        let sizes = [&(owner.len() as u32).to_le_bytes()[..], &4u32.to_le_bytes(), &kind.to_le_bytes()].concat();
+        [&sizes, owner, &[0; 4]].concat()
+    }
+
+    /// An ELF file with one segment, the notes.
+    fn elf(notes: &[u8]) -> Vec<u8> {
+        let mut elf = vec![0; 120];
+        elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+        for (at, byte) in [(18, 62), (32, 64), (54, 56), (56, 1), (64, 4), (72, 120), (96, notes.len() as u8)] {
+            elf[at] = byte;
+        }
+        elf.extend_from_slice(notes);
+        elf.extend_from_slice(&[7; 5000]);
+        elf
+    }
+
     #[test]
     fn each_packing_gives_the_same_kernel() {
-        let elf = [b"\x7fELF".as_slice(), &[7; 5000]].concat();
+        let elf = elf(&note(b"Xen\0", 18));
         let size = (elf.len() as u32).to_le_bytes();
         let mut xz = Vec::new();
         liblzma::read::XzEncoder::new(&elf[..], 1).read_to_end(&mut xz).unwrap();
@@ -141,25 +218,57 @@ mod tests {
         let block = lz4_flex::block::compress(&elf);
         let lz4 = [&[0x02, 0x21, 0x4c, 0x18][..], &(block.len() as u32).to_le_bytes(), &block].concat();
         for payload in [[&xz[..], &size].concat(), gz, [&zstd[..], &size].concat(), [&lz4[..], &size].concat()] {
-            assert_eq!(extract(&image(&payload, payload.len())).unwrap(), elf);
+            assert_eq!(prepare(image(&payload)).unwrap(), (ImageFormat::Pvh, elf.clone()));
         }
     }
 
     #[test]
-    fn damage_is_named() {
-        assert_eq!(extract(b"garbage").unwrap_err(), "it is no bzImage: no HdrS at 0x202");
-        let error = extract(&image(&[0; 100], 5000)).unwrap_err();
-        assert!(error.starts_with("it is truncated: "), "{error}");
-        assert!(extract(&image(&[9; 100], 100)).unwrap_err().contains("does not know"));
+    fn the_entry_note_is_found_behind_others_and_without_it_the_bzimage_stays() {
+        let notes = [note(b"GNU\0", 18), note(b"Xen\0", 6), note(b"Xen\0", 18)].concat();
+        assert!(has_pvh_entry(&elf(&notes)).unwrap());
+        assert!(!has_pvh_entry(&elf(&notes[..40])).unwrap());
+
+        let mut gz = Vec::new();
+        let without = elf(&notes[..40]);
+        flate2::read::GzEncoder::new(&without[..], flate2::Compression::fast()).read_to_end(&mut gz).unwrap();
+        assert_eq!(prepare(image(&gz)).unwrap(), (ImageFormat::BzImage, image(&gz)));
+        assert!(prepare(without).unwrap_err().contains("CONFIG_PVH"));
     }
 
     #[test]
-    fn the_entry_note_is_found_behind_others() {
-        let note = |owner: &[u8], kind: u32| {
-            [&(owner.len() as u32).to_le_bytes()[..], &4u32.to_le_bytes(), &kind.to_le_bytes(), owner, &[0; 4]].concat()
-        };
-        let notes = [note(b"GNU\0", 18), note(b"Xen\0", 6), note(b"Xen\0", 18)].concat();
-        assert!(has_note(&notes, b"Xen\0", 18));
-        assert!(!has_note(&notes[..40], b"Xen\0", 18));
+    fn what_cannot_be_unpacked_here_boots_by_itself() {
+        let lzo = image(b"\x89LZO\0\r\n\x1a\n");
+        assert_eq!(prepare(lzo.clone()).unwrap(), (ImageFormat::BzImage, lzo));
+    }
+
+    #[test]
+    fn no_length_of_a_kernel_file_makes_a_panic() {
+        let elf = elf(&note(b"Xen\0", 18));
+        for whole in [image(b"\x02\x21\x4c\x18\x01\0\0\0\0size"), elf] {
+            for length in 0..whole.len().min(2000) {
+                let _ = prepare(whole[..length].to_vec());
+                let _ = release(&whole[..length]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_release_is_read_from_the_header_or_the_banner() {
+        let vmlinux = b"\x7fELF..Linux version %s (%s)\0..Linux version 6.1.0-56-cloud-amd64 (debian)\0";
+        assert_eq!(release(vmlinux).as_deref(), Some("6.1.0-56-cloud-amd64"));
+        assert_eq!(release(b"nothing"), None);
+        let mut image = image(&[0; 100]);
+        image[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+        image[0x300..0x310].copy_from_slice(b"9.1.7-mine (me)\0");
+        assert_eq!(release(&image).as_deref(), Some("9.1.7-mine"));
+    }
+
+    #[test]
+    fn a_configuration_inside_the_kernel_is_found() {
+        let mut gz = Vec::new();
+        flate2::read::GzEncoder::new(&b"CONFIG_A=y\n"[..], flate2::Compression::fast()).read_to_end(&mut gz).unwrap();
+        let vmlinux = [&b"\x7fELF....IKCFG_ST"[..], &gz, b"IKCFG_ED"].concat();
+        assert_eq!(embedded_config(&vmlinux).as_deref(), Some("CONFIG_A=y\n"));
+        assert_eq!(embedded_config(b"nothing"), None);
     }
 }
