@@ -267,15 +267,11 @@ fn select(filters: &[String]) -> Result<Vec<&'static Scenario>> {
     Ok(scenarios::all().filter(wanted).collect())
 }
 
-fn nearest(filter: &str) -> Option<String> {
-    let likeness = |scenario: &&Scenario| {
-        [scenario.path().as_str(), scenario.name]
-            .map(|name| (strsim::jaro_winkler(name, filter) * 1000.0) as u32)
-            .into_iter()
-            .max()
-            .unwrap_or(0)
-    };
-    scenarios::all().max_by_key(likeness).filter(|scenario| likeness(scenario) > 700).map(Scenario::path)
+/// The group or scenario whose name is most like this, if any is.
+fn nearest(filter: &str) -> Option<&'static str> {
+    let likeness = |name: &&str| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
+    let names = scenarios::all().flat_map(|scenario| [scenario.group, scenario.name]);
+    names.max_by_key(likeness).filter(|name| likeness(name) > 700)
 }
 
 fn list(filters: &[String]) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     guest::Guest,
     image::{self, Image},
-    kernel::{Catalog, FetchOptions, Kernel, Store},
+    kernel::{Catalog, FetchOptions, Headers, Kernel, Store},
     module,
     progress::Progress,
     report::{Record, Verdict},
@@ -122,6 +122,9 @@ impl Rig {
     fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> (Verdict, Vec<String>) {
         if let Some(why) = scenario.skipped_on(prepared.kernel.version()) {
             return (Verdict::Skipped { why }, Vec::new());
+        }
+        if let (Headers::Absent(why), false) = (&prepared.kernel.headers, scenario.modules.is_empty()) {
+            return (Verdict::Skipped { why: format!("no modules can be built: {why}") }, Vec::new());
         }
         if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
             return (

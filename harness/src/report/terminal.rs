@@ -32,12 +32,12 @@ pub fn matrix(kernels: &[String], records: &[Record]) -> String {
 fn table(kernels: &[String], records: &[Record]) -> String {
     let rows = in_order(records);
     let first = rows.iter().map(|(group, name)| group.len() + name.len() + 2).max().unwrap_or(0);
-    let columns: Vec<usize> = kernels.iter().map(|kernel| kernel.chars().count().max(6)).collect();
+    let columns: Vec<usize> = kernels.iter().map(|kernel| label(kernel).chars().count().max(6)).collect();
     let cells: BTreeMap<(&str, &str, &str), &Verdict> =
         records.iter().map(|record| ((&*record.group, &*record.scenario, &*record.kernel), &record.verdict)).collect();
     let mut text = format!("{TITLE}{:first$}", "");
     for (kernel, width) in kernels.iter().zip(&columns) {
-        let _ = write!(text, "  {kernel:>width$}");
+        let _ = write!(text, "  {:>width$}", label(kernel));
     }
     let _ = writeln!(text, "{TITLE:#}");
     for (group, name) in rows {
@@ -49,6 +49,11 @@ fn table(kernels: &[String], records: &[Record]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What heads a kernel's column: its name, or the last part of its path.
+fn label(kernel: &str) -> &str {
+    kernel.trim_end_matches('/').rsplit('/').next().unwrap_or(kernel)
 }
 
 /// Groups and scenarios in the order of the tables, which is the order in which the first kernel met them.
