@@ -141,7 +141,7 @@ fn deb(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// A `bzImage` around an ELF file that has nothing in it, not even a PVH entry.
 fn vmlinuz() -> Vec<u8> {
-    let mut elf = vec![0; 64];
+    let mut elf = [0; 64];
     elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
     elf[18] = 62;
     let mut packed = Vec::new();

@@ -72,53 +72,88 @@ fn of_apt(directory: &Path) -> Found {
         files.extend(entries.flatten().map(|entry| entry.path()));
     }
     files.sort();
-    let mut found: Found = (None, None);
+    let mut entries = Vec::new();
     for file in files {
         let Ok(text) = fs::read_to_string(&file) else { continue };
-        let entries = match file.extension().and_then(|extension| extension.to_str()) {
-            Some("list") => one_line_entries(&text),
-            Some("sources") => stanza_entries(&text),
-            _ => continue,
-        };
-        for (uri, suite) in entries {
-            let slot = if suite.ends_with("-security") { &mut found.1 } else { &mut found.0 };
-            slot.get_or_insert(uri);
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("list") => entries.extend(one_line_entries(&text)),
+            Some("sources") => entries.extend(stanza_entries(&text)),
+            _ => {}
         }
     }
-    found
+    entries.sort_by_key(|entry| entry.doubt);
+    let first = |security| {
+        entries.iter().find(|entry| entry.suite.ends_with("-security") == security).map(|entry| entry.uri.clone())
+    };
+    (first(false), first(true))
 }
 
 /// `deb [options] URI SUITE COMPONENT...`
-fn one_line_entries(text: &str) -> Vec<(String, String)> {
-    text.lines()
-        .filter_map(|line| {
-            let rest = line.trim().strip_prefix("deb ")?.trim_start();
-            let rest = if rest.starts_with('[') { rest.split_once(']')?.1 } else { rest };
-            let mut words = rest.split_whitespace();
-            let (uri, suite) = (words.next()?, words.next()?);
-            usable(uri, suite, &mut words).then(|| (uri.to_owned(), suite.to_owned()))
-        })
-        .collect()
+fn one_line_entries(text: &str) -> Vec<Entry> {
+    let entry = |line: &str| {
+        let rest = line.split('#').next()?.trim().strip_prefix("deb")?.strip_prefix([' ', '\t'])?.trim_start();
+        let (options, rest) = match rest.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?,
+            None => ("", rest),
+        };
+        let key = options.split_whitespace().find_map(|option| option.strip_prefix("signed-by="));
+        let mut words = rest.split_whitespace();
+        let (uri, suite) = (words.next()?, words.next()?);
+        usable(suite, &mut words).then(|| addresses(uri, suite, key))
+    };
+    text.lines().filter_map(entry).flatten().collect()
 }
 
-fn stanza_entries(text: &str) -> Vec<(String, String)> {
+fn stanza_entries(text: &str) -> Vec<Entry> {
     let mut entries = Vec::new();
     for stanza in stanzas(text) {
         let words = |field: &str| stanza.get(field).map(|value| value.split_whitespace()).into_iter().flatten();
-        if stanza.get("enabled").is_some_and(|value| value == "no") || !words("types").any(|kind| kind == "deb") {
+        let is_off = words("enabled").any(|value| ["no", "false", "0"].contains(&value.to_ascii_lowercase().as_str()));
+        if is_off || !words("types").any(|kind| kind == "deb") {
             continue;
         }
+        let key = stanza.get("signed-by").map(String::as_str);
         for uri in words("uris") {
-            let suites = words("suites").filter(|suite| usable(uri, suite, &mut words("components")));
-            entries.extend(suites.map(|suite| (uri.to_owned(), suite.to_owned())));
+            let suites = words("suites").filter(|suite| usable(suite, &mut words("components")));
+            entries.extend(suites.flat_map(|suite| addresses(uri, suite, key)));
         }
     }
     entries
 }
 
-fn usable<'a>(uri: &str, suite: &str, components: &mut impl Iterator<Item = &'a str>) -> bool {
-    let name = suite.split(['-', '/']).next().unwrap_or_default();
-    uri.starts_with("http") && SUITES.contains(&name) && components.any(|component| component == "main")
+fn usable<'a>(suite: &str, components: &mut impl Iterator<Item = &'a str>) -> bool {
+    let mut parts = suite.trim_end_matches('/').splitn(2, '-');
+    let name = parts.next().unwrap_or_default();
+    let kind = parts.next().unwrap_or_default();
+    SUITES.contains(&name)
+        && ["", "updates", "backports", "security"].contains(&kind)
+        && components.any(|component| component == "main")
+}
+
+/// An archive as apt's sources name it.
+struct Entry {
+    uri: String,
+    suite: String,
+    /// How likely it is another's. Others, too, use Debian's code names and a component `main`; the key that must
+    /// have signed them tells. A company's copy of Debian may have a key of its own, so these come last, not never.
+    doubt: u8,
+}
+
+/// The archive itself, or those in a list of mirrors, which is what images for clouds have.
+fn addresses(uri: &str, suite: &str, key: Option<&str>) -> Vec<Entry> {
+    let listed = uri.strip_prefix("mirror+file:").map(|list| fs::read_to_string(list).unwrap_or_default());
+    let first_word = |line: &str| line.split('#').next()?.split_whitespace().next().map(str::to_owned);
+    let uris = match listed {
+        Some(list) => list.lines().filter_map(first_word).collect(),
+        None => vec![uri.to_owned()],
+    };
+    let fetchable = |uri: &String| uri.starts_with("http://") || uri.starts_with("https://");
+    let doubt = match key {
+        Some(key) if key.contains("debian-archive") => 0,
+        None => 1,
+        Some(_) => 2,
+    };
+    uris.into_iter().filter(fetchable).map(|uri| Entry { uri, suite: suite.to_owned(), doubt }).collect()
 }
 
 #[cfg(test)]
@@ -151,6 +186,33 @@ mod tests {
             ),
         ]);
         assert_eq!(found, (Some("http://a.example/debian/".into()), Some("http://c.example/sec".into())));
+    }
+
+    #[test]
+    fn archives_that_only_look_like_debians_do_not_come_first() {
+        let found = apt(&[
+            (
+                "sources.list.d/a.sources",
+                "Types: deb\nURIs: http://a.example\nSuites: trixie\nComponents: main\nSigned-By: /k/other.gpg\n",
+            ),
+            ("sources.list.d/b.list", "deb [signed-by=/k/other.gpg] http://b.example trixie main\n"),
+            ("sources.list.d/c.list", "deb http://c.example trixie-pgdg main\n"),
+            ("sources.list.d/d.list", "deb-src http://d.example trixie main\n"),
+            ("sources.list.d/e.sources.save", "Types: deb\nURIs: http://e.example\nSuites: trixie\nComponents: main\n"),
+            (
+                "sources.list.d/f.list",
+                "deb\t[signed-by=/k/debian-archive-keyring.gpg] http://f.example trixie main # mine\n",
+            ),
+        ]);
+        assert_eq!(found, (Some("http://f.example".into()), None));
+    }
+
+    #[test]
+    fn a_list_of_mirrors_stands_for_its_first() {
+        let list = tempfile::NamedTempFile::new().unwrap();
+        fs::write(list.path(), "# mirrors\nhttps://a.example/debian\tpriority:1\nhttps://b.example/debian\n").unwrap();
+        let line = format!("deb mirror+file:{} trixie main\n", list.path().display());
+        assert_eq!(apt(&[("sources.list", &line)]), (Some("https://a.example/debian".into()), None));
     }
 
     #[test]
