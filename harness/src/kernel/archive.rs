@@ -60,7 +60,7 @@ impl Archive<'_> {
     /// Fetches a file of known size and digest; `false` when the archive does not have it.
     fn fetch(&self, uri: &str, target: &Path, expected: &Package) -> Result<bool> {
         let Some(mut transfer) = Transfer::start(uri)? else { return Ok(false) };
-        let full = |cause: io::Error| cannot_write(target, cause);
+        let full = |cause: io::Error| cannot("write", target, cause);
         let mut file = File::create(target).map_err(full)?;
         let bar = self.store.progress.bytes(expected.file_name().to_owned(), expected.size);
         let mut hash = Sha256::new();
@@ -237,11 +237,10 @@ fn wrong_size(uri: &str, expected: u64) -> Error {
         .help("a proxy or a broken mirror may have changed it; name another one with --mirror")
 }
 
-/// A file that cannot be written, with the way out of a full disk.
-pub(super) fn cannot_write(target: &Path, cause: io::Error) -> Error {
-    let error = Error::new(format!("cannot write `{}`", target.display()));
+/// A file that something cannot be done with, and the way out when the disk is full.
+pub(super) fn cannot(verb: &str, target: &Path, cause: io::Error) -> Error {
     let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    let error = error.because(cause);
+    let error = Error::new(format!("cannot {verb} `{}`", target.display())).because(cause);
     if full { error.help("free some space, or name another place with --cache or MODRIG_CACHE") } else { error }
 }
 

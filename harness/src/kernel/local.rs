@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Config, Headers, Kernel,
-    archive::cannot_write,
+    archive::cannot,
     store::{image_at, store_image},
     vmlinux,
 };
@@ -37,7 +37,7 @@ pub(super) fn kernel(cache: &Cache, name: &str) -> Result<Kernel> {
     let entry = cache.entry("kernel", digest.as_str(), |dir| {
         store_image(dir, vmlinux::prepare(file).map_err(damaged)?)?;
         let place = dir.join("config");
-        fs::write(&place, config_of(config, &image_at(dir).0)).map_err(|cause| cannot_write(&place, cause))
+        fs::write(&place, config_of(config, &image_at(dir).0)).map_err(|cause| cannot("write", &place, cause))
     })?;
     let headers = match found.tree {
         Some(tree) => Headers::Tree(tree),

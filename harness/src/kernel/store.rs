@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Catalog, Config, FetchOptions, Headers, ImageFormat, Kernel,
-    archive::{self, Archive, cannot_write},
+    archive::{self, Archive, cannot},
     catalog::{Line, Locked},
     control::Stanza,
     deb, local,
@@ -231,7 +231,7 @@ pub(super) fn store_image(place: &Path, (format, bytes): (ImageFormat, Vec<u8>))
         ImageFormat::BzImage => "bzImage",
     };
     let file = place.join(name);
-    fs::write(&file, bytes).map_err(|cause| cannot_write(&file, cause))
+    fs::write(&file, bytes).map_err(|cause| cannot("write", &file, cause))
 }
 
 pub(super) fn image_at(place: &Path) -> (PathBuf, ImageFormat) {
