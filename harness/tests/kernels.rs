@@ -353,6 +353,22 @@ fn a_fetched_kernel_is_whole_and_needs_no_network_again() {
 }
 
 #[test]
+fn kernels_that_share_packages_can_be_fetched_at_once() {
+    let setting = Setting::new();
+    let other = LINE.replace("9.1", "9.1-other").replace("gcc-14", "gcc-15");
+    fs::write(setting.dir.path().join("kernels.toml"), format!("{LINE}{other}")).unwrap();
+    let lock = release(1).lock();
+    let both = format!("{lock}{}", lock.replace("\"9.1\"", "\"9.1-other\""));
+    fs::write(setting.dir.path().join("kernels.lock"), both).unwrap();
+    std::thread::scope(|scope| {
+        let names = ["9.1", "9.1-other", "9.1", "9.1-other"];
+        let all = names.map(|name| scope.spawn(|| setting.store().resolve(&setting.catalog(), name)));
+        all.into_iter().for_each(|one| assert_release(&one.join().unwrap().unwrap(), 1));
+    });
+    assert_eq!(fs::read_dir(setting.dir.path().join("cache/deb")).unwrap().count(), 0, "packages take space");
+}
+
+#[test]
 fn a_transfer_goes_on_where_it_broke_off() {
     let setting = Setting::new();
     let release = release(1);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     thread,
 };
@@ -152,11 +152,25 @@ impl Store {
         })
     }
 
+    /// Locks the packages of a release: kernels may share some, and whoever has unpacked them removes them.
+    fn hold(&self, locked: &Locked) -> Result<Vec<File>> {
+        let mut digests: Vec<&str> = locked.packages.iter().map(|package| package.sha256.as_str()).collect();
+        // In one order, and once each: otherwise two processes, or one, would wait for ever.
+        digests.sort_unstable();
+        digests.dedup();
+        digests.iter().map(|digest| self.cache.lock(&format!("use-{digest}"))).collect()
+    }
+
     /// The unpacked packages of a release; `None` when the archive has dropped one of them.
     fn fetched(&self, line: &Line, locked: &Locked) -> Result<Option<PathBuf>> {
         let key = key(line, locked);
-        if self.cache.has("kernel", &key) {
-            return self.cache.entry("kernel", &key, |_| Ok(())).map(Some);
+        let place = self.cache.root().join("kernel").join(&key);
+        if place.exists() {
+            return Ok(Some(place));
+        }
+        let _in_use = self.hold(locked)?;
+        if place.exists() {
+            return Ok(Some(place));
         }
         let mut debs = Vec::new();
         for package in &locked.packages {
@@ -171,8 +185,10 @@ impl Store {
             extract_kernel(place)
         })?;
         // What was unpacked is enough; the packages would only take space.
-        for deb in debs.iter().filter_map(|deb| deb.parent()) {
-            let _ = fs::remove_dir_all(deb);
+        let trash = self.cache.staging()?;
+        for (number, entry) in debs.iter().filter_map(|deb| deb.parent()).enumerate() {
+            // By a rename, lest half of an entry stays when this is killed.
+            let _ = fs::rename(entry, trash.path().join(number.to_string()));
         }
         Ok(Some(place))
     }
