@@ -41,6 +41,9 @@ struct Global {
     /// Where fetched kernels, build roots, modules and saved guests are kept [default: MODRIG_CACHE, or ~/.cache/modrig]
     #[arg(long, global = true, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// A list of kernels in the place of the built-in one; its lock file lies beside it and ends in `.lock`
+    #[arg(long = "kernels", global = true, value_name = "FILE")]
+    catalog: Option<PathBuf>,
     #[command(flatten)]
     fetch: FetchOptions,
     /// What runs the guests' instructions
@@ -105,9 +108,9 @@ enum KernelsCommand {
     Update {
         /// Kernels, by name; all of them when none is named
         names: Vec<String>,
-        /// The file to write
-        #[arg(long, value_name = "FILE", default_value = "harness/kernels.lock")]
-        lock: PathBuf,
+        /// The file to write [default: the lock file of --kernels, or harness/kernels.lock]
+        #[arg(long, value_name = "FILE")]
+        lock: Option<PathBuf>,
     },
 }
 
@@ -163,11 +166,16 @@ impl Global {
     }
 
     fn rig(&self) -> Result<Rig> {
-        Rig::with(self.cache()?, Progress::new(), self.fetch.clone(), self.accel)
+        let rig = Rig::with(self.cache()?, Progress::new(), self.fetch.clone(), self.accel)?;
+        Ok(Rig { catalog: self.catalog()?, ..rig })
+    }
+
+    fn catalog(&self) -> Result<Catalog> {
+        self.catalog.as_deref().map_or_else(Catalog::embedded, Catalog::load)
     }
 
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
-        let catalog = Catalog::embedded()?;
+        let catalog = self.catalog()?;
         let kernels = known(&catalog, &args.kernels)?;
         let scenarios = select(&args.filters)?;
         let rig = self.rig()?;
@@ -198,7 +206,7 @@ impl Global {
     }
 
     fn kernels(&self, command: &KernelsCommand) -> Result<()> {
-        let catalog = Catalog::embedded()?;
+        let catalog = self.catalog()?;
         let store = Store { cache: self.cache()?, progress: Progress::new(), options: self.fetch.clone() };
         match command {
             KernelsCommand::List => {
@@ -217,7 +225,9 @@ impl Global {
             KernelsCommand::Update { names, lock } => {
                 let (changes, text) = store.update(&catalog, &known(&catalog, names)?)?;
                 changes.iter().for_each(|change| println!("{change}"));
-                Store::write_lock(lock, &text)?;
+                let beside = || self.catalog.as_ref().map(|list| list.with_extension("lock"));
+                let lock = lock.clone().or_else(beside).unwrap_or_else(|| "harness/kernels.lock".into());
+                Store::write_lock(&lock, &text)?;
                 println!("written: {}", lock.display());
                 Ok(())
             }
