@@ -68,7 +68,7 @@ fn in_path(name: &str) -> Option<PathBuf> {
 }
 
 /// Size of a guest's memory, MiB.
-const MEMORY_MIB: u32 = 256;
+pub(super) const MEMORY_MIB: u32 = 256;
 
 /// Where the guest's memory comes from.
 #[derive(Debug, Clone)]
