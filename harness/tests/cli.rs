@@ -6,12 +6,15 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use common::{KERNEL, names_in};
+use common::{KERNEL, names_in, twin_of};
 use modrig::{
     report::{Record, Verdict},
+    run::Rig,
     scenarios,
     vm::accel::{self, Choice},
 };
@@ -19,6 +22,9 @@ use tempfile::TempDir;
 
 /// A case of a moment.
 const QUICK: &str = "unload::unknown_module_is_enoent";
+
+/// A case of some seconds, which comes after [`QUICK`].
+const SLOW: &str = "request_module::self_request_is_stuck_until_killed";
 
 /// A directory to run in; nothing of the environment's own settings is seen there.
 struct Desk(TempDir);
@@ -201,6 +207,149 @@ fn list_needs_neither_cache_nor_home() {
     ran.ends(0, &[QUICK]);
     assert_eq!(ran.out.lines().count(), scenarios::all().count());
     assert_eq!(names_in(desk.0.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_record_is_complete_and_says_how_to_run_its_case_again() {
+    let desk = Desk::new();
+    run(desk.modrig(&["run", "-k", KERNEL, QUICK]))
+        .ends(0, &["unload::unknown_module_is_enoent      ok", "1 case: 1 passed"]);
+    let record = only_record(&desk);
+    assert_eq!((record.version, record.path()), (Record::VERSION, format!("{KERNEL}::{QUICK}")));
+    assert_eq!(record.verdict, Verdict::Passed);
+    assert!(record.release.is_some_and(|release| release.starts_with(&format!("{KERNEL}."))));
+    assert!(record.guest_digest.is_some());
+    assert!(!record.claim.is_empty() && !record.source.is_empty() && !record.qemu.is_empty());
+    let rerun: Vec<&str> = record.rerun.split(' ').collect();
+    assert_eq!(rerun[0], "modrig");
+    run(desk.modrig(&rerun[1..])).ends(0, &["1 passed"]);
+    only_record(&desk);
+}
+
+#[test]
+fn two_runs_on_one_cache_make_one_saved_guest() {
+    let twin = twin();
+    let desks = [Desk::new(), Desk::new()];
+    let runs = desks.each_ref().map(|desk| start(desk.run_in(&twin, &[QUICK])));
+    for child in runs {
+        Ran::from(child.wait_with_output().unwrap()).ends(0, &["1 passed"]);
+    }
+    for kind in ["guest", "image"] {
+        assert_eq!(names_in(&twin.path().join(kind)).len(), 1, "{kind}");
+    }
+    assert_whole(&twin);
+}
+
+#[test]
+fn a_run_killed_in_a_case_keeps_its_records_and_leaves_no_guest() {
+    let (twin, desk) = (twin(), Desk::new());
+    let mut child = start(desk.run_in(&twin, &["--jobs", "1", QUICK, SLOW]));
+    eventually("the second case runs", || names_in(&desk.records()).len() == 1 && !qemus(&twin).is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eventually("QEMU is gone", || qemus(&twin).is_empty());
+    assert_eq!(only_record(&desk).verdict, Verdict::Passed);
+    run(desk.run_in(&twin, &[SLOW])).ends(0, &["1 passed"]);
+    assert_whole(&twin);
+}
+
+#[test]
+fn a_run_killed_in_a_boot_is_swept_up_by_the_next() {
+    let (twin, desk) = (twin(), Desk::new());
+    let mut child = start(desk.run_in(&twin, &[QUICK]));
+    eventually("the guest boots", || !qemus(&twin).is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eventually("QEMU is gone", || qemus(&twin).is_empty());
+    assert_eq!(names_in(&twin.path().join("tmp")).len(), 1, "the boot was not interrupted");
+    run(desk.run_in(&twin, &[QUICK])).ends(0, &["1 passed"]);
+    assert_whole(&twin);
+}
+
+#[test]
+fn ctrl_c_ends_a_run_with_130_and_nothing_left() {
+    let (twin, desk) = (twin(), Desk::new());
+    let child = start(desk.run_in(&twin, &["--jobs", "1", QUICK, SLOW]));
+    eventually("the second case runs", || names_in(&desk.records()).len() == 1 && !qemus(&twin).is_empty());
+    // SAFETY: kill takes two numbers. The child has not been waited for, so its number is still its own.
+    assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) }, 0);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.ends(130, &["modrig: stopping after cleaning up (again: at once)", "error: interrupted", "1 passed"]);
+    assert_eq!(qemus(&twin), Vec::<u32>::new(), "something was left running");
+    only_record(&desk);
+    assert_whole(&twin);
+}
+
+#[test]
+fn a_full_disk_is_named_and_keeps_nothing_half() {
+    // SAFETY: geteuid has no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        return skip("mounting a small file system needs root");
+    }
+    let (twin, desk) = (twin(), Desk::new());
+    // Room for nothing, then for the image alone.
+    for (size, what) in [("256k", "cannot write the image `"), ("64m", "no space to save a guest in `")] {
+        let disk = desk.path(size);
+        fs::create_dir(&disk).unwrap();
+        let script = format!(
+            "mount -t tmpfs -o size={size} none '{disk}' && cp -P '{twin}'/* '{disk}' && '{modrig}' --cache '{disk}' \
+             run -k {KERNEL} {QUICK}; code=$?; ls '{disk}/tmp'; exit $code",
+            disk = disk.display(),
+            twin = twin.path().display(),
+            modrig = env!("CARGO_BIN_EXE_modrig"),
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script]).current_dir(desk.0.path());
+        let ran = run(command);
+        if ran.err.contains("unshare: ") {
+            return skip(&ran.err);
+        }
+        ran.ends(3, &[what, "help: free some space, or name another place with --cache or MODRIG_CACHE"]);
+        assert!(ran.out.ends_with("records: target/modrig/records\n"), "something is left in tmp:\n{}", ran.out);
+    }
+}
+
+impl Desk {
+    /// `modrig run` on one kernel in a cache of a test's own.
+    fn run_in(&self, cache: &TempDir, args: &[&str]) -> Command {
+        let mut command = self.modrig(&["run", "-k", KERNEL]);
+        command.args(args).env("MODRIG_CACHE", cache.path());
+        command
+    }
+}
+
+fn start(mut command: Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn twin() -> TempDir {
+    twin_of(&Rig::open().unwrap())
+}
+
+/// Nothing in the cache is half-written.
+fn assert_whole(cache: &TempDir) {
+    assert_eq!(names_in(&cache.path().join("tmp")), Vec::<String>::new(), "something was left half-written");
+}
+
+/// Numbers of the QEMU processes whose memory lies in this cache.
+fn qemus(cache: &TempDir) -> Vec<u32> {
+    let mark = cache.path().display().to_string();
+    let numbers = names_in(Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok());
+    let is_ours = |number: &u32| {
+        let line = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        line.split('\0').next().is_some_and(|program| program.contains("qemu-system")) && line.contains(&mark)
+    };
+    numbers.filter(is_ours).collect()
+}
+
+/// Waits until something holds; panics when it does not within a minute.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "this never held: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn only_record(desk: &Desk) -> Record {
