@@ -4,7 +4,9 @@
 //! rename, or not at all; two processes that want the same entry wait for each other on a file lock.
 
 use std::{
-    env, fmt,
+    env,
+    ffi::CString,
+    fmt,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -117,6 +119,15 @@ impl Cache {
     /// Where the cache is.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// How much may still be written, if that can be told.
+    pub fn free_bytes(&self) -> Option<u64> {
+        let path = CString::new(self.root.as_os_str().as_encoded_bytes()).ok()?;
+        // SAFETY: an all-zero statvfs is a valid value of that plain structure.
+        let mut about: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: the path ends with NUL and the structure is writable for the call's duration.
+        (unsafe { libc::statvfs(path.as_ptr(), &mut about) } == 0).then(|| about.f_bavail * about.f_frsize)
     }
 
     /// The entry `kind/key`, made by `build` in an empty directory if it is not there yet.

@@ -179,6 +179,10 @@ impl Global {
         let kernels = known(&catalog, &args.kernels)?;
         let scenarios = select(&args.filters)?;
         let rig = self.rig()?;
+        // A path that is no kernel is a wrong command line, noticed before anything runs.
+        for path in kernels.iter().filter(|name| name.contains('/')) {
+            rig.store.resolve(&catalog, path)?;
+        }
         let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
         let suite = Suite { kernels: kernels.clone(), scenarios, jobs };

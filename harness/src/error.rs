@@ -1,6 +1,9 @@
 //! The one error of the harness: what failed, where, and what to do about it.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{error::Error as StdError, fmt, io, sync::Arc};
+
+/// What to do where the cache's disk is full.
+pub const FULL: &str = "free some space, or name another place with --cache or MODRIG_CACHE";
 
 /// A failure of the rig or of what the user gave it; never a verdict about a kernel.
 ///
@@ -129,6 +132,9 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Re
             if let Some(inner) = cause.downcast_ref::<Error>() {
                 error.0.blame = inner.0.blame;
                 error.0.help.clone_from(&inner.0.help);
+            }
+            if cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::StorageFull) {
+                error = error.help(FULL);
             }
             error.because(cause)
         })

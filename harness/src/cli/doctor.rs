@@ -1,6 +1,6 @@
 //! `modrig doctor`: what this machine has, what it lacks, and how to mend that.
 
-use std::{env, path::Path, process::ExitCode};
+use std::{env, process::ExitCode};
 
 use anstream::println;
 use anstyle::{AnsiColor, Style};
@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use super::Global;
 use crate::{
     cache::Cache,
+    error::FULL,
     kernel::mirror,
     module::buildroot::{self, Door},
     vm::{Qemu, accel},
@@ -34,7 +35,7 @@ pub(super) fn run(global: &Global) -> ExitCode {
         ("acceleration", acceleration(global)),
         ("cache", cache(global)),
         ("archive", archive(global)),
-        ("signatures", program("gpgv", "needed for `modrig kernels update` alone", "gpgv")),
+        ("signatures", program("gpgv", "verifies the indexes that `modrig kernels update` reads", "gpgv")),
         ("build roots", program("mmdebstrap", "makes the roots that guest modules are built in", "mmdebstrap")),
         ("entering them", entering()),
     ];
@@ -75,10 +76,10 @@ fn cache(global: &Global) -> Finding {
         Err(error) => return Bad(error.chain(), error.advice().unwrap_or_default().to_owned()),
     };
     let place = cache.root().display();
-    match free_bytes(cache.root()) {
+    match cache.free_bytes() {
         Some(free) if free < CACHE_BYTES => Bad(
             format!("{place} has {:.1} GB free; the matrix needs about {:.1}", gb(free), gb(CACHE_BYTES)),
-            "free some space, or name another place with --cache or MODRIG_CACHE".into(),
+            FULL.into(),
         ),
         Some(free) => Good(format!("{place}, {:.1} GB free", gb(free))),
         None => Poor(format!("{place}; how much is free there cannot be told")),
@@ -87,14 +88,6 @@ fn cache(global: &Global) -> Finding {
 
 fn gb(bytes: u64) -> f64 {
     bytes as f64 / 1e9
-}
-
-fn free_bytes(path: &Path) -> Option<u64> {
-    let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).ok()?;
-    // SAFETY: an all-zero statvfs is a valid value of that plain structure.
-    let mut about: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: the path ends with NUL and the structure is writable for the call's duration.
-    (unsafe { libc::statvfs(path.as_ptr(), &mut about) } == 0).then(|| about.f_bavail * about.f_frsize)
 }
 
 fn archive(global: &Global) -> Finding {

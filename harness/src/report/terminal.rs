@@ -131,5 +131,6 @@ fn totals(records: &[Record]) -> String {
         .filter(|(word, _)| count(word) > 0)
         .map(|(word, style)| format!("{style}{} {word}{style:#}", count(word)))
         .collect();
-    format!("\n{} cases: {}\n", records.len(), parts.join(", "))
+    let noun = if records.len() == 1 { "case" } else { "cases" };
+    format!("\n{} {noun}: {}\n", records.len(), parts.join(", "))
 }

@@ -93,7 +93,8 @@ impl Channels {
         }
     }
 
-    /// Waits until something arrives, at most `limit`. Whether any byte came.
+    /// Waits until something arrives, at most `limit`. Whether a byte of the guest came: the monitor speaks also
+    /// when the guest is dead.
     pub(super) fn turn(&mut self, limit: Duration) -> io::Result<bool> {
         // Rounded up: a limit of less than a millisecond shall wait, not spin.
         let timeout = limit.as_millis().saturating_add(1).min(60_000) as i32;
@@ -108,6 +109,7 @@ impl Channels {
             match ROLES[event.data() as usize] {
                 Role::Interrupt => {}
                 Role::Link if event.event_set().contains(EventSet::OUT) => self.flush()?,
+                Role::Qmp => drop(self.receive(Role::Qmp)?),
                 role => came += self.receive(role)?,
             }
         }

@@ -11,6 +11,7 @@ use std::{
         unix::process::CommandExt as _,
     },
     path::PathBuf,
+    time::Duration,
 };
 
 use super::accel::Accel;
@@ -67,7 +68,7 @@ fn in_path(name: &str) -> Option<PathBuf> {
 }
 
 /// Size of a guest's memory, MiB.
-const MEMORY_MIB: u32 = 256;
+pub(super) const MEMORY_MIB: u32 = 256;
 
 /// Where the guest's memory comes from.
 #[derive(Debug, Clone)]
@@ -158,6 +159,9 @@ fn processor(accel: Accel) -> &'static str {
     }
 }
 
+/// Longest a QEMU that has closed its channels may take to exit.
+const EXIT_MAX: Duration = Duration::from_secs(2);
+
 /// A running QEMU. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -191,7 +195,10 @@ impl Process {
 
     /// Ends it and says what it had to say: exit status and last message.
     pub(super) fn end(&mut self) -> String {
-        let _ = self.handle.kill();
+        // One that has closed its channels is about to exit; killed now, it could not say why.
+        if !matches!(self.handle.wait_timeout(EXIT_MAX), Ok(Some(_))) {
+            let _ = self.handle.kill();
+        }
         let mut said = match self.handle.wait() {
             Ok(output) => output.status.to_string(),
             Err(error) => error.to_string(),

@@ -17,12 +17,12 @@ use serde_json::json;
 use super::{
     COMMAND_LINE, Host, Trouble, Vm,
     accel::Accel,
-    qemu::{Machine, Memory, Start},
+    qemu::{MEMORY_MIB, Machine, Memory, Start},
     watch,
 };
 use crate::{
     cache::{Cache, Digest},
-    error::{Context as _, Error, Result},
+    error::{Context as _, Error, FULL, Result},
     kernel::Kernel,
 };
 
@@ -56,6 +56,7 @@ impl Snapshot {
     pub fn take(cache: &Cache, host: &Host, kernel: &Kernel, initrd: &Path, image: &Digest) -> Result<Self> {
         let digest = digest(host, kernel, image);
         let place = cache.entry("guest", digest.as_str(), |place| {
+            check_space(cache)?;
             boot_and_save(host, kernel, initrd, place).map_err(|trouble| {
                 let cause = trouble.into_error();
                 Error::new(format!("kernel {} ({}) does not come up: {cause}", kernel.name, kernel.release))
@@ -107,6 +108,19 @@ fn digest(host: &Host, kernel: &Kernel, image: &Digest) -> Digest {
     };
     let layout = "2"; // counted up when the machine's command line changes
     Digest::of([layout, kernel.digest.as_str(), image.as_str(), &host.qemu.version, &accel, &processor, COMMAND_LINE])
+}
+
+/// A guest whose memory file meets a full disk dies of SIGBUS, which tells nobody why.
+fn check_space(cache: &Cache) -> Result<()> {
+    match cache.free_bytes() {
+        Some(free) if free < u64::from(MEMORY_MIB) << 20 => Err(Error::new(format!(
+            "no space to save a guest in `{}`: it may need {MEMORY_MIB} MiB, {} MiB are free",
+            cache.root().display(),
+            free >> 20
+        ))
+        .help(FULL)),
+        _ => Ok(()),
+    }
 }
 
 fn boot_and_save(host: &Host, kernel: &Kernel, initrd: &Path, place: &Path) -> Result<(), Trouble> {

@@ -1,0 +1,367 @@
+//! The `modrig` program where something is wrong: its words, its exit code, and what it leaves behind.
+
+mod common;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::{KERNEL, names_in, twin_of};
+use modrig::{
+    report::{Record, Verdict},
+    run::Rig,
+    scenarios,
+    vm::accel::{self, Choice},
+};
+use tempfile::TempDir;
+
+/// A case of a moment.
+const QUICK: &str = "unload::unknown_module_is_enoent";
+
+/// A case of some seconds, which comes after [`QUICK`].
+const SLOW: &str = "request_module::self_request_is_stuck_until_killed";
+
+/// A directory to run in; nothing of the environment's own settings is seen there.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        fs::write(self.path(name), bytes).unwrap();
+        self.path(name)
+    }
+
+    fn modrig(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modrig"));
+        command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
+        for name in ["MODRIG_QEMU", "MODRIG_MIRROR", "MODRIG_SECURITY_MIRROR"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn records(&self) -> PathBuf {
+        self.path("target/modrig/records")
+    }
+}
+
+fn run(mut command: Command) -> Ran {
+    command.output().unwrap().into()
+}
+
+/// What a finished program has said.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Ran {
+    /// It ended with this code, and said all of these.
+    #[track_caller]
+    fn ends(&self, code: i32, texts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
+        for text in texts {
+            assert!(self.out.contains(text) || self.err.contains(text), "no `{text}` in\n{}\n{}", self.out, self.err);
+        }
+    }
+}
+
+#[test]
+fn an_unknown_kernel_is_wrong_usage_and_the_nearest_is_named() {
+    let ran = run(Desk::new().modrig(&["run", "-k", "6.11"]));
+    ran.ends(2, &["error: no kernel is called `6.11`", "help: did you mean 6.1? known are 5.10, 6.1, "]);
+}
+
+#[test]
+fn an_unknown_scenario_selects_nothing_and_the_nearest_is_named() {
+    let ran = run(Desk::new().modrig(&["run", "-k", KERNEL, "unload::unknwon_module"]));
+    ran.ends(4, &["error: no scenario is called `unload::unknwon_module`", "help: did you mean `unload::unknown_mod"]);
+}
+
+#[test]
+fn an_unknown_option_is_wrong_usage() {
+    run(Desk::new().modrig(&["run", "--colour"])).ends(2, &["error: unexpected argument '--colour' found"]);
+}
+
+#[test]
+fn a_path_that_is_not_there_is_wrong_usage() {
+    let desk = Desk::new();
+    run(desk.modrig(&["run", "-k", "./nosuch"])).ends(2, &["error: no kernel at `./nosuch`: No such file"]);
+    assert!(!desk.records().exists(), "cases were run");
+}
+
+#[test]
+fn a_text_file_is_no_kernel() {
+    let desk = Desk::new();
+    desk.file("text", "not a kernel\n");
+    run(desk.modrig(&["run", "-k", "./text"])).ends(2, &["/text` does not boot: it is no bzImage: no HdrS at 0x202"]);
+    assert!(!desk.records().exists(), "cases were run");
+}
+
+#[test]
+fn a_truncated_vmlinuz_is_no_kernel() {
+    let desk = Desk::new();
+    let mut image = vec![0; 1124];
+    image[0x1f1] = 1; // sectors of set-up code after the first
+    image[0x202..0x206].copy_from_slice(b"HdrS");
+    image[0x24c..0x250].copy_from_slice(&5000_u32.to_le_bytes());
+    desk.file("vmlinuz", image);
+    let ran = run(desk.modrig(&["run", "-k", "./vmlinuz"]));
+    ran.ends(2, &["/vmlinuz` does not boot: it is truncated: its payload ends at 6024, the file at 1124"]);
+}
+
+#[test]
+fn a_missing_qemu_is_named() {
+    let desk = Desk::new();
+    let mut command = desk.modrig(&["run", "-k", KERNEL]);
+    command.env("MODRIG_QEMU", "/nonexistent");
+    run(command).ends(3, &["error: QEMU does not run: `/nonexistent`: No such file", "help: install qemu-system-x86"]);
+}
+
+#[test]
+fn a_qemu_that_is_too_old_is_named() {
+    let desk = Desk::new();
+    let old = desk.file("qemu", "#!/bin/sh\necho QEMU emulator version 4.2.1\n");
+    fs::set_permissions(&old, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = desk.modrig(&["run", "-k", KERNEL]);
+    command.env("MODRIG_QEMU", old);
+    run(command).ends(3, &["error: QEMU 4.2.1 is too old: modrig needs 5.2 or newer", "help: install a newer one"]);
+}
+
+#[test]
+fn kvm_that_cannot_run_a_guest_is_refused_with_the_reason() {
+    let Err(error) = accel::decide(Choice::Kvm) else { return skip("KVM works here") };
+    let ran = run(Desk::new().modrig(&["run", "-k", KERNEL, "--accel", "kvm"]));
+    ran.ends(3, &[&format!("error: {error}"), "help: use --accel tcg or --accel auto"]);
+}
+
+#[test]
+fn an_archive_that_does_not_answer_is_named() {
+    let desk = Desk::new();
+    let mirror = "http://127.0.0.1:1/debian";
+    let ran = run(desk.modrig(&["--cache", "cache", "--mirror", mirror, "run", "-k", KERNEL, QUICK]));
+    ran.ends(3, &["cannot fetch `http://127.0.0.1:1/debian", "Connection refused", "help: is the archive reachable?"]);
+    assert_eq!(names_in(&desk.path("cache/tmp")), Vec::<String>::new());
+    assert!(matches!(only_record(&desk).verdict, Verdict::Broken { .. }));
+}
+
+#[test]
+fn offline_with_an_empty_cache_says_what_is_missing() {
+    let ran = run(Desk::new().modrig(&["--cache", "cache", "--offline", "run", "-k", KERNEL, QUICK]));
+    ran.ends(3, &["is not in the cache, and --offline forbids fetching it", "help: run once without --offline"]);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    let ran = run(Desk::new().modrig(&["--cache", "/dev/null/cache", "run", "-k", KERNEL, QUICK]));
+    ran.ends(3, &["error: cannot use `/dev/null/cache` as the cache: Not a directory", "help: name a writable dir"]);
+}
+
+#[test]
+fn doctor_names_every_subject() {
+    let ran = run(Desk::new().modrig(&["doctor"]));
+    let bad = ran.out.lines().any(|line| line.starts_with("no "));
+    let subjects = ["QEMU", "acceleration", "cache", "archive", "signatures", "build roots", "entering them"];
+    ran.ends(if bad { 3 } else { 0 }, &subjects);
+}
+
+#[test]
+fn doctor_says_how_to_mend_what_is_missing() {
+    let desk = Desk::new();
+    let mut command = desk.modrig(&["doctor"]);
+    command.env("PATH", "/nonexistent");
+    let ran = run(command);
+    ran.ends(
+        3,
+        &["QEMU is missing", "mend: install qemu-system-x86", "mend: install mmdebstrap", "mend: install gpgv"],
+    );
+}
+
+#[test]
+fn list_needs_neither_cache_nor_home() {
+    let desk = Desk::new();
+    let mut command = desk.modrig(&["list"]);
+    command.env_remove("HOME").env_remove("XDG_CACHE_HOME").env_remove("MODRIG_CACHE");
+    let ran = run(command);
+    ran.ends(0, &[QUICK]);
+    assert_eq!(ran.out.lines().count(), scenarios::all().count());
+    assert_eq!(names_in(desk.0.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_record_is_complete_and_says_how_to_run_its_case_again() {
+    let desk = Desk::new();
+    run(desk.modrig(&["run", "-k", KERNEL, QUICK]))
+        .ends(0, &["unload::unknown_module_is_enoent      ok", "1 case: 1 passed"]);
+    let record = only_record(&desk);
+    assert_eq!((record.version, record.path()), (Record::VERSION, format!("{KERNEL}::{QUICK}")));
+    assert_eq!(record.verdict, Verdict::Passed);
+    assert!(record.release.is_some_and(|release| release.starts_with(&format!("{KERNEL}."))));
+    assert!(record.guest_digest.is_some());
+    assert!(!record.claim.is_empty() && !record.source.is_empty() && !record.qemu.is_empty());
+    let rerun: Vec<&str> = record.rerun.split(' ').collect();
+    assert_eq!(rerun[0], "modrig");
+    run(desk.modrig(&rerun[1..])).ends(0, &["1 passed"]);
+    only_record(&desk);
+}
+
+#[test]
+fn two_runs_on_one_cache_make_one_saved_guest() {
+    let twin = twin();
+    let desks = [Desk::new(), Desk::new()];
+    let runs = desks.each_ref().map(|desk| start(desk.run_in(&twin, &[QUICK])));
+    for child in runs {
+        Ran::from(child.wait_with_output().unwrap()).ends(0, &["1 passed"]);
+    }
+    for kind in ["guest", "image"] {
+        assert_eq!(names_in(&twin.path().join(kind)).len(), 1, "{kind}");
+    }
+    assert_whole(&twin);
+}
+
+#[test]
+fn a_run_killed_in_a_case_keeps_its_records_and_leaves_no_guest() {
+    let (twin, desk) = (twin(), Desk::new());
+    let mut child = start(desk.run_in(&twin, &["--jobs", "1", QUICK, SLOW]));
+    eventually("the second case runs", || names_in(&desk.records()).len() == 1 && !qemus(&twin).is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eventually("QEMU is gone", || qemus(&twin).is_empty());
+    assert_eq!(only_record(&desk).verdict, Verdict::Passed);
+    run(desk.run_in(&twin, &[SLOW])).ends(0, &["1 passed"]);
+    assert_whole(&twin);
+}
+
+#[test]
+fn a_run_killed_in_a_boot_is_swept_up_by_the_next() {
+    let (twin, desk) = (twin(), Desk::new());
+    let mut child = start(desk.run_in(&twin, &[QUICK]));
+    eventually("the guest boots", || !qemus(&twin).is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eventually("QEMU is gone", || qemus(&twin).is_empty());
+    assert_eq!(names_in(&twin.path().join("tmp")).len(), 1, "the boot was not interrupted");
+    run(desk.run_in(&twin, &[QUICK])).ends(0, &["1 passed"]);
+    assert_whole(&twin);
+}
+
+#[test]
+fn ctrl_c_ends_a_run_with_130_and_nothing_left() {
+    let (twin, desk) = (twin(), Desk::new());
+    let child = start(desk.run_in(&twin, &["--jobs", "1", QUICK, SLOW]));
+    eventually("the second case runs", || names_in(&desk.records()).len() == 1 && !qemus(&twin).is_empty());
+    // SAFETY: kill takes two numbers. The child has not been waited for, so its number is still its own.
+    assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) }, 0);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.ends(130, &["modrig: stopping after cleaning up (again: at once)", "error: interrupted", "1 passed"]);
+    assert_eq!(qemus(&twin), Vec::<u32>::new(), "something was left running");
+    only_record(&desk);
+    assert_whole(&twin);
+}
+
+#[test]
+fn a_full_disk_is_named_and_keeps_nothing_half() {
+    // SAFETY: geteuid has no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        return skip("mounting a small file system needs root");
+    }
+    let (twin, desk) = (twin(), Desk::new());
+    // Room for nothing, then for the image alone.
+    for (size, what) in [("256k", "cannot write the image `"), ("64m", "no space to save a guest in `")] {
+        let disk = desk.path(size);
+        fs::create_dir(&disk).unwrap();
+        let script = format!(
+            "mount -t tmpfs -o size={size} none '{disk}' && cp -P '{twin}'/* '{disk}' && '{modrig}' --cache '{disk}' \
+             run -k {KERNEL} {QUICK}; code=$?; ls '{disk}/tmp'; exit $code",
+            disk = disk.display(),
+            twin = twin.path().display(),
+            modrig = env!("CARGO_BIN_EXE_modrig"),
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script]).current_dir(desk.0.path());
+        let ran = run(command);
+        if ran.err.contains("unshare: ") {
+            return skip(&ran.err);
+        }
+        ran.ends(3, &[what, "help: free some space, or name another place with --cache or MODRIG_CACHE"]);
+        assert!(ran.out.ends_with("records: target/modrig/records\n"), "something is left in tmp:\n{}", ran.out);
+    }
+}
+
+impl Desk {
+    /// `modrig run` on one kernel in a cache of a test's own.
+    fn run_in(&self, cache: &TempDir, args: &[&str]) -> Command {
+        let mut command = self.modrig(&["run", "-k", KERNEL]);
+        command.args(args).env("MODRIG_CACHE", cache.path());
+        command
+    }
+}
+
+fn start(mut command: Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn twin() -> TempDir {
+    twin_of(&Rig::open().unwrap())
+}
+
+/// Nothing in the cache is half-written.
+fn assert_whole(cache: &TempDir) {
+    assert_eq!(names_in(&cache.path().join("tmp")), Vec::<String>::new(), "something was left half-written");
+}
+
+/// Numbers of the QEMU processes whose memory lies in this cache.
+fn qemus(cache: &TempDir) -> Vec<u32> {
+    let mark = cache.path().display().to_string();
+    let numbers = names_in(Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok());
+    let is_ours = |number: &u32| {
+        let line = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        line.split('\0').next().is_some_and(|program| program.contains("qemu-system")) && line.contains(&mark)
+    };
+    numbers.filter(is_ours).collect()
+}
+
+/// Waits until something holds; panics when it does not within a minute.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "this never held: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn only_record(desk: &Desk) -> Record {
+    let names = names_in(&desk.records());
+    assert_eq!(names.len(), 1, "{names:?}");
+    record(&desk.records().join(&names[0]))
+}
+
+fn record(file: &Path) -> Record {
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
+fn skip(reason: &str) {
+    eprintln!("skipped: {reason}");
+}
