@@ -64,7 +64,13 @@ impl Snapshot {
         })?;
         let failed = || format!("the cache entry `{}` is damaged", place.display());
         let about = fs::read(place.join("about.json")).context(failed)?;
-        let about = serde_json::from_slice(&about).context(failed)?;
+        let about: About = serde_json::from_slice(&about).context(failed)?;
+        if about.release != kernel.release {
+            let (image, wanted) = (&about.release, &kernel.release);
+            let text =
+                format!("kernel {}: its image is {image}, but its modules would be built for {wanted}", kernel.name);
+            return Err(Error::new(text).help("if it is a tree of yours, build it anew"));
+        }
         Ok(Self { place, digest, about })
     }
 
