@@ -162,7 +162,7 @@ impl Vm {
     /// # Errors
     /// The log shows that the guest died.
     pub fn settle(&mut self) -> Result<(), Trouble> {
-        while self.turn(Duration::ZERO)? {}
+        while self.channels.console.received() <= FLOOD_BYTES && self.turn(Duration::ZERO)? {}
         self.check_console()
     }
 
