@@ -133,7 +133,8 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Re
                 error.0.blame = inner.0.blame;
                 error.0.help.clone_from(&inner.0.help);
             }
-            if cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::StorageFull) {
+            let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+            if cause.downcast_ref::<io::Error>().is_some_and(|cause| full.contains(&cause.kind())) {
                 error = error.help(FULL);
             }
             error.because(cause)

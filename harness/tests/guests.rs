@@ -11,13 +11,14 @@ use std::{
 use common::{KERNEL, names_in, twin_of};
 use modrig::{
     cache::Cache,
+    check::Check,
     error::Result,
     guest::Guest,
     image, programs,
     report::{Record, Verdict, terminal},
     run::{Prepared, Rig},
     scenario,
-    scenario::{Check, Scenario},
+    scenario::Scenario,
     suite::Suite,
     vm::{Host, Vm},
 };

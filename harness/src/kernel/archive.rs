@@ -60,8 +60,8 @@ impl Archive<'_> {
     /// Fetches a file of known size and digest; `false` when the archive does not have it.
     fn fetch(&self, uri: &str, target: &Path, expected: &Package) -> Result<bool> {
         let Some(mut transfer) = Transfer::start(uri)? else { return Ok(false) };
-        let full = |cause: io::Error| cannot("write", target, cause);
-        let mut file = File::create(target).map_err(full)?;
+        let failed = || format!("cannot write `{}`", target.display());
+        let mut file = File::create(target).context(failed)?;
         let bar = self.store.progress.bytes(expected.file_name().to_owned(), expected.size);
         let mut hash = Sha256::new();
         let mut chunk = vec![0; 1 << 16];
@@ -71,10 +71,10 @@ impl Archive<'_> {
                 break;
             }
             hash.update(&chunk[..count]);
-            file.write_all(&chunk[..count]).map_err(full)?;
+            file.write_all(&chunk[..count]).context(failed)?;
             bar.inc(count as u64);
         }
-        file.flush().map_err(full)?;
+        file.flush().context(failed)?;
         if transfer.offset != expected.size {
             return Err(wrong_size(uri, expected.size));
         }
@@ -235,13 +235,6 @@ fn cannot_fetch(uri: &str, cause: ureq::Error) -> Error {
 fn wrong_size(uri: &str, expected: u64) -> Error {
     Error::new(format!("`{uri}` is not what it should be: it does not have {expected} bytes"))
         .help("a proxy or a broken mirror may have changed it; name another one with --mirror")
-}
-
-/// A file that something cannot be done with, and the way out when the disk is full.
-pub(super) fn cannot(verb: &str, target: &Path, cause: io::Error) -> Error {
-    let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    let error = Error::new(format!("cannot {verb} `{}`", target.display())).because(cause);
-    if full { error.help("free some space, or name another place with --cache or MODRIG_CACHE") } else { error }
 }
 
 fn wrong_digest(uri: &str, expected: impl std::fmt::Display, seen: &Digest) -> Error {

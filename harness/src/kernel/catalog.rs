@@ -10,6 +10,9 @@ use crate::{
     error::{Context as _, Error, Result},
 };
 
+/// Counted up when what is kept of a kernel changes.
+const LAYOUT: &str = "1";
+
 /// A line of `kernels.toml`: what a kernel's name stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +42,12 @@ pub struct Locked {
 }
 
 impl Locked {
+    /// Name of the unpacked release in the cache.
+    pub(super) fn key(&self, line: &Line) -> String {
+        let digests = self.packages.iter().map(|package| package.sha256.as_str());
+        Digest::of([LAYOUT, &self.release, &line.compiler].into_iter().chain(digests)).to_string()
+    }
+
     /// Bytes to fetch.
     pub fn size(&self) -> u64 {
         self.packages.iter().map(|package| package.size).sum()
@@ -153,7 +162,7 @@ impl Catalog {
     pub fn rows(&self, cache: &Cache) -> Vec<Row> {
         let row = |(Series(_, name), line): (&Series, &Line)| {
             let locked = self.locked.get(name);
-            let here = locked.is_some_and(|locked| super::store::is_cached(cache, line, locked));
+            let here = locked.is_some_and(|locked| cache.has("kernel", &locked.key(line)));
             Row {
                 name: name.clone(),
                 release: locked.map_or("not locked".into(), |locked| locked.release.clone()),

@@ -6,7 +6,6 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::archive::cannot;
 use crate::error::{Context as _, Error, Result};
 
 /// Unpacks the files that `wanted` names a place for, below `target`. Paths are given without a leading `./`.
@@ -22,7 +21,7 @@ pub(super) fn unpack(deb: &Path, target: &Path, wanted: impl Fn(&Path) -> Option
         let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
         if let Some(packing) = name.strip_prefix("data.tar") {
             let data = decompressor(packing, member).context(failed)?;
-            return unpack_tar(data, target, wanted).map_err(|cause| cannot("unpack", deb, cause));
+            return unpack_tar(data, target, wanted).context(failed);
         }
     }
     Err(Error::new(format!("`{}` is no Debian package: it has no data.tar", deb.display())))

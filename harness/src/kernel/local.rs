@@ -5,15 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Config, Headers, Kernel,
-    archive::cannot,
-    store::{image_at, store_image},
-    vmlinux,
-};
+use super::{Config, Headers, Kernel, vmlinux};
 use crate::{
     cache::{Cache, Digest},
-    error::{Error, Result},
+    error::{Context as _, Error, Result},
 };
 
 const FORM: &str = "local kernel 1";
@@ -35,15 +30,16 @@ pub(super) fn kernel(cache: &Cache, name: &str) -> Result<Kernel> {
     let symbols = found.tree.as_ref().and_then(|tree| fs::read(tree.join("Module.symvers")).ok()).unwrap_or_default();
     let digest = Digest::of([FORM.as_bytes(), release.as_bytes(), &file, &config, &symbols]);
     let entry = cache.entry("kernel", digest.as_str(), |dir| {
-        store_image(dir, vmlinux::prepare(file).map_err(damaged)?)?;
+        vmlinux::store(dir, vmlinux::prepare(file).map_err(damaged)?)?;
         let place = dir.join("config");
-        fs::write(&place, config_of(config, &image_at(dir).0)).map_err(|cause| cannot("write", &place, cause))
+        fs::write(&place, config_of(config, &vmlinux::find(dir).0))
+            .context(|| format!("cannot write `{}`", place.display()))
     })?;
     let headers = match found.tree {
         Some(tree) => Headers::Tree(tree),
         None => Headers::Absent("a kernel file has no headers; name the tree it was built in".into()),
     };
-    let (image, format) = image_at(&entry);
+    let (image, format) = vmlinux::find(&entry);
     let config = Config::parse(&String::from_utf8_lossy(&read(&entry.join("config"))?));
     Ok(Kernel { name: name.to_owned(), release, image, format, config, headers, digest })
 }

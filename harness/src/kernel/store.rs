@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Catalog, Config, FetchOptions, Headers, ImageFormat, Kernel,
-    archive::{self, Archive, cannot},
+    Catalog, Config, FetchOptions, Headers, Kernel,
+    archive::{self, Archive},
     catalog::{Line, Locked},
     control::Stanza,
     deb, local,
@@ -21,9 +21,6 @@ use crate::{
     error::{Context as _, Error, Result},
     progress::Progress,
 };
-
-/// Counted up when what is kept of a kernel changes.
-const LAYOUT: &str = "1";
 
 /// Brings kernels to this machine.
 #[derive(Debug, Clone)]
@@ -76,7 +73,7 @@ impl Store {
 
     /// What was taken in the place of a dropped release, so that not every process asks the archive anew.
     fn taken_before(&self, line: &Line, locked: &Locked) -> Option<Locked> {
-        if self.options.locked || is_cached(&self.cache, line, locked) {
+        if self.options.locked || self.cache.has("kernel", &locked.key(line)) {
             return None;
         }
         toml::from_str(&fs::read_to_string(self.memory_of(line, locked)).ok()?).ok()
@@ -91,7 +88,7 @@ impl Store {
     }
 
     fn memory_of(&self, line: &Line, dropped: &Locked) -> PathBuf {
-        self.cache.root().join("dropped").join(key(line, dropped))
+        self.cache.root().join("dropped").join(dropped.key(line))
     }
 
     /// Locks the newest release of each of these kernels; gives what changed, and the new text of the lock file.
@@ -163,7 +160,7 @@ impl Store {
 
     /// The unpacked packages of a release; `None` when the archive has dropped one of them.
     fn fetched(&self, line: &Line, locked: &Locked) -> Result<Option<PathBuf>> {
-        let key = key(line, locked);
+        let key = locked.key(line);
         let place = self.cache.root().join("kernel").join(&key);
         if place.exists() {
             return Ok(Some(place));
@@ -192,16 +189,6 @@ impl Store {
         }
         Ok(Some(place))
     }
-}
-
-/// Whether everything of a release is here.
-pub(super) fn is_cached(cache: &Cache, line: &Line, locked: &Locked) -> bool {
-    cache.has("kernel", &key(line, locked))
-}
-
-fn key(line: &Line, locked: &Locked) -> String {
-    let digests = locked.packages.iter().map(|package| package.sha256.as_str());
-    Digest::of([LAYOUT, &locked.release, &line.compiler].into_iter().chain(digests)).to_string()
 }
 
 /// Where a file of a package goes: the kernel and its configuration to the top, headers where the build expects them.
@@ -236,29 +223,14 @@ fn extract_kernel(place: &Path) -> Result<()> {
     let packed = place.join("vmlinuz");
     let bytes = fs::read(&packed).context(|| "the packages have no kernel image")?;
     let prepared = vmlinux::prepare(bytes);
-    store_image(place, prepared.map_err(|why| Error::new(format!("the package's kernel is damaged: {why}")))?)?;
+    vmlinux::store(place, prepared.map_err(|why| Error::new(format!("the package's kernel is damaged: {why}")))?)?;
     fs::remove_file(&packed).context(|| format!("cannot remove `{}`", packed.display()))
-}
-
-/// Keeps what [`vmlinux::prepare`] has made; the file's name tells its format.
-pub(super) fn store_image(place: &Path, (format, bytes): (ImageFormat, Vec<u8>)) -> Result<()> {
-    let name = match format {
-        ImageFormat::Pvh => "vmlinux",
-        ImageFormat::BzImage => "bzImage",
-    };
-    let file = place.join(name);
-    fs::write(&file, bytes).map_err(|cause| cannot("write", &file, cause))
-}
-
-pub(super) fn image_at(place: &Path) -> (PathBuf, ImageFormat) {
-    let direct = place.join("vmlinux");
-    if direct.exists() { (direct, ImageFormat::Pvh) } else { (place.join("bzImage"), ImageFormat::BzImage) }
 }
 
 fn kernel_at(name: &str, line: &Line, release: &str, place: &Path) -> Result<Kernel> {
     let config = fs::read_to_string(place.join("config"))
         .context(|| format!("the cache entry `{}` is damaged", place.display()))?;
-    let (image, format) = image_at(place);
+    let (image, format) = vmlinux::find(place);
     let key = place.file_name().map(|key| key.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Kernel {
         name: name.to_owned(),

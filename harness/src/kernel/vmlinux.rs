@@ -10,9 +10,14 @@
 //! Source: Documentation/arch/x86/boot.rst. The payload ends with the unpacked size as u32, except for gzip, whose
 //! own trailer is that. The ELF file is entered at the address in its note `XEN_ELFNOTE_PHYS32_ENTRY` (PVH).
 
-use std::io::{self, Read};
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use super::ImageFormat;
+use crate::error::{Context as _, Error};
 
 /// The boot protocol that has had the payload fields, 2.08 of Linux 2.6.26.
 const PROTOCOL_MIN: u16 = 0x0208;
@@ -39,6 +44,25 @@ pub(super) fn prepare(file: Vec<u8>) -> Result<(ImageFormat, Vec<u8>), String> {
         Some(vmlinux) if vmlinux.starts_with(ELF_MAGIC) && has_pvh_entry(&vmlinux)? => Ok((ImageFormat::Pvh, vmlinux)),
         _ => Ok((ImageFormat::BzImage, file)),
     }
+}
+
+/// Keeps what [`prepare`] has made in a directory; the file's name tells its format.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn store(place: &Path, (format, bytes): (ImageFormat, Vec<u8>)) -> Result<(), Error> {
+    let name = match format {
+        ImageFormat::Pvh => "vmlinux",
+        ImageFormat::BzImage => "bzImage",
+    };
+    let file = place.join(name);
+    fs::write(&file, bytes).context(|| format!("cannot write `{}`", file.display()))
+}
+
+/// What [`store`] has kept in a directory.
+pub(super) fn find(place: &Path) -> (PathBuf, ImageFormat) {
+    let direct = place.join("vmlinux");
+    if direct.exists() { (direct, ImageFormat::Pvh) } else { (place.join("bzImage"), ImageFormat::BzImage) }
 }
 
 /// What `uname -r` of a kernel file will print.
