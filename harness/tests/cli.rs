@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{KERNEL, names_in, twin_of};
+use common::{KERNEL, Twin, names_in};
 use modrig::{
     report::{Record, Verdict},
     run::Rig,
@@ -237,47 +237,60 @@ fn two_runs_on_one_cache_make_one_saved_guest() {
     for kind in ["guest", "image"] {
         assert_eq!(names_in(&twin.path().join(kind)).len(), 1, "{kind}");
     }
-    assert_whole(&twin);
+    twin.assert_whole();
 }
 
 #[test]
 fn a_run_killed_in_a_case_keeps_its_records_and_leaves_no_guest() {
     let (twin, desk) = (twin(), Desk::new());
     let mut child = start(desk.run_in(&twin, &["--jobs", "1", QUICK, SLOW]));
-    eventually("the second case runs", || names_in(&desk.records()).len() == 1 && !qemus(&twin).is_empty());
+    eventually("the second case runs", || names_in(&desk.records()).len() == 1 && !twin.qemus().is_empty());
     child.kill().unwrap();
     child.wait().unwrap();
-    eventually("QEMU is gone", || qemus(&twin).is_empty());
+    eventually("QEMU is gone", || twin.qemus().is_empty());
     assert_eq!(only_record(&desk).verdict, Verdict::Passed);
     run(desk.run_in(&twin, &[SLOW])).ends(0, &["1 passed"]);
-    assert_whole(&twin);
+    twin.assert_whole();
 }
 
 #[test]
 fn a_run_killed_in_a_boot_is_swept_up_by_the_next() {
     let (twin, desk) = (twin(), Desk::new());
     let mut child = start(desk.run_in(&twin, &[QUICK]));
-    eventually("the guest boots", || !qemus(&twin).is_empty());
+    eventually("the guest boots", || !twin.qemus().is_empty());
     child.kill().unwrap();
     child.wait().unwrap();
-    eventually("QEMU is gone", || qemus(&twin).is_empty());
+    eventually("QEMU is gone", || twin.qemus().is_empty());
     assert_eq!(names_in(&twin.path().join("tmp")).len(), 1, "the boot was not interrupted");
     run(desk.run_in(&twin, &[QUICK])).ends(0, &["1 passed"]);
-    assert_whole(&twin);
+    twin.assert_whole();
 }
 
 #[test]
 fn ctrl_c_ends_a_run_with_130_and_nothing_left() {
     let (twin, desk) = (twin(), Desk::new());
     let child = start(desk.run_in(&twin, &["--jobs", "1", QUICK, SLOW]));
-    eventually("the second case runs", || names_in(&desk.records()).len() == 1 && !qemus(&twin).is_empty());
+    eventually("the second case runs", || names_in(&desk.records()).len() == 1 && !twin.qemus().is_empty());
     // SAFETY: kill takes two numbers. The child has not been waited for, so its number is still its own.
     assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) }, 0);
     let ran = Ran::from(child.wait_with_output().unwrap());
     ran.ends(130, &["modrig: stopping after cleaning up (again: at once)", "error: interrupted", "1 passed"]);
-    assert_eq!(qemus(&twin), Vec::<u32>::new(), "something was left running");
+    assert_eq!(twin.qemus(), Vec::<u32>::new(), "something was left running");
     only_record(&desk);
-    assert_whole(&twin);
+    twin.assert_whole();
+}
+
+#[test]
+fn a_kernel_that_does_not_come_up_breaks_its_own_cases_only() {
+    let (rig, desk) = (Rig::open().unwrap(), Desk::new());
+    let twin = Twin::of(&rig);
+    let mut elf = fs::read(rig.store.resolve(&rig.catalog, KERNEL).unwrap().image).unwrap();
+    elf.truncate(elf.len() / 2);
+    desk.file("vmlinux", elf);
+    let ran = run(desk.run_in(&twin, &["-k", "./vmlinux", QUICK]));
+    ran.ends(3, &["2 cases: 1 passed, 1 broken", "kernel ./vmlinux (6.1.", "QEMU ended before the kernel printed"]);
+    assert_eq!(names_in(&desk.records()).len(), 2);
+    twin.assert_whole();
 }
 
 #[test]
@@ -292,7 +305,7 @@ fn a_full_disk_is_named_and_keeps_nothing_half() {
         let disk = desk.path(size);
         fs::create_dir(&disk).unwrap();
         let script = format!(
-            "mount -t tmpfs -o size={size} none '{disk}' && cp -P '{twin}'/* '{disk}' && '{modrig}' --cache '{disk}' \
+            "mount -t tmpfs -o size={size} none '{disk}' && cp -a '{twin}'/* '{disk}' && '{modrig}' --cache '{disk}' \
              run -k {KERNEL} {QUICK}; code=$?; ls '{disk}/tmp'; exit $code",
             disk = disk.display(),
             twin = twin.path().display(),
@@ -311,7 +324,7 @@ fn a_full_disk_is_named_and_keeps_nothing_half() {
 
 impl Desk {
     /// `modrig run` on one kernel in a cache of a test's own.
-    fn run_in(&self, cache: &TempDir, args: &[&str]) -> Command {
+    fn run_in(&self, cache: &Twin, args: &[&str]) -> Command {
         let mut command = self.modrig(&["run", "-k", KERNEL]);
         command.args(args).env("MODRIG_CACHE", cache.path());
         command
@@ -322,25 +335,8 @@ fn start(mut command: Command) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn twin() -> TempDir {
-    twin_of(&Rig::open().unwrap())
-}
-
-/// Nothing in the cache is half-written.
-fn assert_whole(cache: &TempDir) {
-    assert_eq!(names_in(&cache.path().join("tmp")), Vec::<String>::new(), "something was left half-written");
-}
-
-/// Numbers of the QEMU processes whose memory lies in this cache.
-fn qemus(cache: &TempDir) -> Vec<u32> {
-    let mark = cache.path().display().to_string();
-    let numbers = names_in(Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok());
-    let is_ours = |number: &u32| {
-        let line = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line);
-        line.split('\0').next().is_some_and(|program| program.contains("qemu-system")) && line.contains(&mark)
-    };
-    numbers.filter(is_ours).collect()
+fn twin() -> Twin {
+    Twin::of(&Rig::open().unwrap())
 }
 
 /// Waits until something holds; panics when it does not within a minute.

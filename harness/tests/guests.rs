@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::{KERNEL, names_in, twin_of};
+use common::{KERNEL, Twin, names_in};
 use modrig::{
     cache::Cache,
     check::Check,
@@ -172,9 +172,8 @@ fn an_init_that_says_nothing_is_a_hang_with_the_end_of_the_log() {
 fn prepare_spoilt(spoil: impl FnOnce(&mut Vec<u8>)) -> (String, usize) {
     let rig = Rig::open().unwrap();
     let good = rig.store.resolve(&rig.catalog, KERNEL).unwrap();
-    let twin = twin_of(&rig);
-    // The cache keeps a copy of a kernel that is given by path, and the machine's cache shall not.
-    fs::remove_file(twin.path().join("kernel")).unwrap();
+    // A cache keeps a copy of a kernel that is given by path, and the machine's cache shall not.
+    let twin = Twin::of(&rig);
     let dir = tempfile::tempdir().unwrap();
     let (file, starts) = (dir.path().join("vmlinux"), dir.path().join("starts"));
     let mut bytes = fs::read(&good.image).unwrap();
@@ -186,7 +185,7 @@ fn prepare_spoilt(spoil: impl FnOnce(&mut Vec<u8>)) -> (String, usize) {
     spoilt.host = counting(&rig.host, dir.path(), &starts);
     let error = spoilt.prepare_with(file.to_str().unwrap(), &[], &[]).unwrap_err().chain();
     assert_eq!(children(), Vec::<String>::new(), "something was left running");
-    assert_eq!(names_in(&twin.path().join("tmp")), Vec::<String>::new(), "something was left half-written");
+    twin.assert_whole();
     assert!(error.starts_with(&format!("kernel {} ({}) does not come up: ", file.display(), good.release)), "{error}");
     (error, fs::read_to_string(starts).unwrap().lines().count())
 }

@@ -8,17 +8,56 @@ use tempfile::TempDir;
 /// The kernel of these tests.
 pub(crate) const KERNEL: &str = "6.1";
 
-/// A cache that has the kernels, build roots and modules of the machine's cache and makes images and guests itself.
-/// It lies in the other one's `tmp`: same file system, and swept if this process is killed.
-pub(crate) fn twin_of(rig: &Rig) -> TempDir {
-    let all: Vec<&Scenario> = scenarios::all().collect();
-    rig.prepare(KERNEL, &all).expect("the machine's cache can be filled");
-    let real = &rig.store.cache;
-    let twin = real.staging().expect("the machine's cache can be written");
-    for kind in ["buildroot", "kernel", "module"] {
-        symlink(real.root().join(kind), twin.path().join(kind)).expect("a link in a new directory");
+/// A cache of a test's own. It lies in the machine's cache, in its `tmp`: same file system, and swept if this process
+/// is killed. Dropped, it takes with it what still runs there.
+pub(crate) struct Twin(TempDir);
+
+impl Twin {
+    /// It has the kernels, build roots and modules of the machine's cache, and makes images and guests itself.
+    pub(crate) fn of(rig: &Rig) -> Self {
+        let all: Vec<&Scenario> = scenarios::all().collect();
+        rig.prepare(KERNEL, &all).expect("the machine's cache can be filled");
+        let real = &rig.store.cache;
+        let twin = real.staging().expect("the machine's cache can be written");
+        for kind in ["buildroot", "kernel", "module"] {
+            let (real, twin) = (real.root().join(kind), twin.path().join(kind));
+            fs::create_dir(&twin).expect("a name in a new directory");
+            for entry in names_in(&real) {
+                symlink(real.join(&entry), twin.join(&entry)).expect("a name in a new directory");
+            }
+        }
+        Self(twin)
     }
-    twin
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Nothing in it is half-written.
+    pub(crate) fn assert_whole(&self) {
+        assert_eq!(names_in(&self.path().join("tmp")), Vec::<String>::new(), "something was left half-written");
+    }
+
+    /// Numbers of the QEMU processes that use it.
+    pub(crate) fn qemus(&self) -> Vec<u32> {
+        let mark = self.path().display().to_string();
+        let numbers = names_in(Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok());
+        let is_ours = |number: &u32| {
+            let line = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            line.split('\0').next().is_some_and(|program| program.contains("qemu")) && line.contains(&mark)
+        };
+        numbers.filter(is_ours).collect()
+    }
+}
+
+impl Drop for Twin {
+    fn drop(&mut self) {
+        for number in self.qemus() {
+            // SAFETY: kill takes two numbers.
+            unsafe { libc::kill(number as libc::pid_t, libc::SIGKILL) };
+        }
+    }
 }
 
 /// Names in a directory, sorted; none when it is not there.
