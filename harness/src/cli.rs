@@ -282,9 +282,9 @@ fn select(filters: &[String]) -> Result<Vec<&'static Scenario>> {
 }
 
 /// The group or scenario whose name is most like this, if any is.
-fn nearest(filter: &str) -> Option<&'static str> {
-    let likeness = |name: &&str| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
-    let names = scenarios::all().flat_map(|scenario| [scenario.group, scenario.name]);
+fn nearest(filter: &str) -> Option<String> {
+    let likeness = |name: &String| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
+    let names = scenarios::all().flat_map(|scenario| [scenario.group.into(), scenario.name.into(), scenario.path()]);
     names.max_by_key(likeness).filter(|name| likeness(name) > 700)
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{KERNEL, Twin, names_in};
+use common::{KERNEL, Twin, beginning_with, names_in};
 use modrig::{
     report::{Record, Verdict},
     run::Rig,
@@ -107,7 +107,7 @@ fn an_unknown_option_is_wrong_usage() {
 #[test]
 fn a_path_that_is_not_there_is_wrong_usage() {
     let desk = Desk::new();
-    run(desk.modrig(&["run", "-k", "./nosuch"])).ends(2, &["error: no kernel at `./nosuch`: No such file"]);
+    run(desk.modrig(&["run", "-k", "./nosuch"])).ends(2, &["error: there is no kernel at `./nosuch`: No such file"]);
     assert!(!desk.records().exists(), "cases were run");
 }
 
@@ -115,7 +115,8 @@ fn a_path_that_is_not_there_is_wrong_usage() {
 fn a_text_file_is_no_kernel() {
     let desk = Desk::new();
     desk.file("text", "not a kernel\n");
-    run(desk.modrig(&["run", "-k", "./text"])).ends(2, &["/text` does not boot: it is no bzImage: no HdrS at 0x202"]);
+    run(desk.modrig(&["run", "-k", "./text"]))
+        .ends(2, &["/text` does not boot: it is neither a bzImage nor an ELF kernel"]);
     assert!(!desk.records().exists(), "cases were run");
 }
 
@@ -124,11 +125,12 @@ fn a_truncated_vmlinuz_is_no_kernel() {
     let desk = Desk::new();
     let mut image = vec![0; 1124];
     image[0x1f1] = 1; // sectors of set-up code after the first
-    image[0x202..0x206].copy_from_slice(b"HdrS");
+    image[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+    image[0x202..0x208].copy_from_slice(b"HdrS\x0f\x02");
     image[0x24c..0x250].copy_from_slice(&5000_u32.to_le_bytes());
     desk.file("vmlinuz", image);
     let ran = run(desk.modrig(&["run", "-k", "./vmlinuz"]));
-    ran.ends(2, &["/vmlinuz` does not boot: it is truncated: its payload ends at 6024, the file at 1124"]);
+    ran.ends(2, &["/vmlinuz` does not boot: it is truncated: it has only 1124 bytes, its header promises 6024"]);
 }
 
 #[test]
@@ -284,9 +286,8 @@ fn ctrl_c_ends_a_run_with_130_and_nothing_left() {
 fn a_kernel_that_does_not_come_up_breaks_its_own_cases_only() {
     let (rig, desk) = (Rig::open().unwrap(), Desk::new());
     let twin = Twin::of(&rig);
-    let mut elf = fs::read(rig.store.resolve(&rig.catalog, KERNEL).unwrap().image).unwrap();
-    elf.truncate(elf.len() / 2);
-    desk.file("vmlinux", elf);
+    let image = rig.store.resolve(&rig.catalog, KERNEL).unwrap().image;
+    desk.file("vmlinux", beginning_with(&image, [0x0f, 0x0b])); // ud2, without anyone to handle it
     let ran = run(desk.run_in(&twin, &["-k", "./vmlinux", QUICK]));
     ran.ends(3, &["2 cases: 1 passed, 1 broken", "kernel ./vmlinux (6.1.", "QEMU ended before the kernel printed"]);
     assert_eq!(names_in(&desk.records()).len(), 2);

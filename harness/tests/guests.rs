@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::{KERNEL, Twin, names_in};
+use common::{KERNEL, Twin, beginning_with, names_in};
 use modrig::{
     cache::Cache,
     check::Check,
@@ -167,18 +167,15 @@ fn an_init_that_says_nothing_is_a_hang_with_the_end_of_the_log() {
     assert!(text.contains("\nmodrig-helper: init reached"), "{text}");
 }
 
-/// Prepares a kernel made from a copy of a good one's ELF file, in a cache of its own: the error's text, and how often
-/// QEMU was started.
-fn prepare_spoilt(spoil: impl FnOnce(&mut Vec<u8>)) -> (String, usize) {
+/// Prepares a kernel that begins with `code`, in a cache of its own: the error's text, and how often QEMU was started.
+fn prepare_spoilt(code: [u8; 2]) -> (String, usize) {
     let rig = Rig::open().unwrap();
     let good = rig.store.resolve(&rig.catalog, KERNEL).unwrap();
     // A cache keeps a copy of a kernel that is given by path, and the machine's cache shall not.
     let twin = Twin::of(&rig);
     let dir = tempfile::tempdir().unwrap();
     let (file, starts) = (dir.path().join("vmlinux"), dir.path().join("starts"));
-    let mut bytes = fs::read(&good.image).unwrap();
-    spoil(&mut bytes);
-    fs::write(&file, bytes).unwrap();
+    fs::write(&file, beginning_with(&good.image, code)).unwrap();
 
     let mut spoilt = rig.clone();
     spoilt.store.cache = Cache::open(Some(twin.path())).unwrap();
@@ -202,36 +199,17 @@ fn counting(host: &Host, dir: &Path, starts: &Path) -> Host {
     host
 }
 
-/// Offset in an ELF kernel of the code at its PVH entry point.
-fn entry_offset(elf: &[u8]) -> usize {
-    let number =
-        |at: usize, size: usize| elf[at..at + size].iter().rev().fold(0, |sum, byte| sum << 8 | *byte as usize);
-    let note = elf.windows(8).position(|window| window == b"\x12\0\0\0Xen\0").expect("a PVH note");
-    let entry = number(note + 8, 4);
-    let (table, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
-    let segments = (0..count).map(|index| table + index * size);
-    // Of a program header: offset in the file at 8, physical address at 0x18, size in the file at 0x20.
-    let segment = segments
-        .map(|header| [8, 0x18, 0x20].map(|field| number(header + field, 8)))
-        .find(|[_, address, size]| (*address..address + size).contains(&entry))
-        .expect("the entry point is in a segment");
-    segment[0] + entry - segment[1]
-}
-
 #[test]
 fn a_kernel_that_prints_nothing_is_tried_twice_and_named() {
-    let (error, starts) = prepare_spoilt(|elf| {
-        let entry = entry_offset(elf);
-        elf[entry..entry + 2].copy_from_slice(&[0xf4, 0xf4]); // hlt, with interrupts off
-    });
+    let (error, starts) = prepare_spoilt([0xf4, 0xf4]); // hlt, with interrupts off
     assert!(error.contains("the guest hangs: not a byte within "), "{error}");
     assert_eq!(starts, 2);
 }
 
 #[test]
-fn a_truncated_kernel_is_refused_with_the_words_of_qemu() {
-    let (error, _) = prepare_spoilt(|elf| elf.truncate(elf.len() / 2));
-    assert!(error.contains("QEMU ended before the kernel printed anything (exit status: 1: "), "{error}");
+fn a_kernel_that_dies_at_once_is_named() {
+    let (error, _) = prepare_spoilt([0x0f, 0x0b]); // ud2, without anyone to handle it
+    assert!(error.contains("QEMU ended before the kernel printed anything (exit status: 0)"), "{error}");
 }
 
 const RIGHT: Scenario = scenario!(right);

@@ -1,4 +1,4 @@
-//! What the tests of bad input share: the kernel, and caches of their own.
+//! What the tests of bad input share: the kernel and its spoilt copies, and caches of their own.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -66,4 +66,28 @@ pub(crate) fn names_in(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+/// An ELF kernel whose code at its PVH entry point is replaced by this.
+pub(crate) fn beginning_with(image: &Path, code: [u8; 2]) -> Vec<u8> {
+    let mut elf = fs::read(image).expect("the image of a kernel in the cache");
+    let entry = entry_offset(&elf);
+    elf[entry..entry + code.len()].copy_from_slice(&code);
+    elf
+}
+
+/// Where the code at the PVH entry point stands in the file.
+fn entry_offset(elf: &[u8]) -> usize {
+    let number =
+        |at: usize, size: usize| elf[at..at + size].iter().rev().fold(0, |sum, byte| sum << 8 | *byte as usize);
+    let note = elf.windows(8).position(|window| window == b"\x12\0\0\0Xen\0").expect("a PVH note");
+    let entry = number(note + 8, 4);
+    let (table, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
+    let segments = (0..count).map(|index| table + index * size);
+    // Of a program header: offset in the file at 8, physical address at 0x18, size in the file at 0x20.
+    let segment = segments
+        .map(|header| [8, 0x18, 0x20].map(|field| number(header + field, 8)))
+        .find(|[_, address, size]| (*address..address + size).contains(&entry))
+        .expect("the entry point is in a segment");
+    segment[0] + entry - segment[1]
 }
