@@ -7,10 +7,10 @@
 //! - [`module`]: guest modules, built by each kernel's own kbuild
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
-//! - [`check`], [`errno`], [`behaviour`], [`guest`], [`scenario`]: what a scenario sees
+//! - [`check`], [`errno`], [`behaviour`], [`guest`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`]: the scenarios
 //! - [`run`], [`suite`]: one case, many cases
-//! - [`report`], [`bench`], [`cli`]: what people see
+//! - [`report`], [`mod@bench`], [`cli`]: what people see
 
 pub mod behaviour;
 pub mod bench;
