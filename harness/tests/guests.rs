@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::{KERNEL, Twin, beginning_with, names_in};
+use common::{KERNEL, Twin, beginning_with};
 use modrig::{
     cache::Cache,
     check::Check,
