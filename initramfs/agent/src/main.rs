@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fs::{self, File},
     io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, symlink},
 };
 
 use modrig_agent::wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION};
@@ -40,6 +40,8 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
             Err(error) => return Err(format!("cannot mount {kind} on {place}: {error}").into()),
         }
     }
+    // Only now: with a /sbin/modprobe in the image, the kernel would run it again and again while it boots.
+    symlink("usr/sbin", "/sbin")?;
     let mut link = open_link()?;
     let mut agent = Agent { jobs: jobs::Jobs::new()?, log: kmsg::Reader::open()?, open: HashMap::new(), opened: 0 };
     let release = uname().release().to_string_lossy().into_owned();
