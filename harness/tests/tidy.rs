@@ -30,7 +30,7 @@ fn packages_use_only_whom_they_may() {
         ("harness", vec!["modfile", "modrig-agent", "modutils"]),
         ("initramfs/modfile", vec![]),
         ("initramfs/modutils", vec!["modfile"]),
-        ("initramfs/agent", vec![]),
+        ("initramfs/agent", vec!["modutils"]),
         ("fuzz", vec!["modfile", "modrig-agent", "modutils"]),
     ]);
     let ours = ["modfile", "modutils", "modrig-agent", "modrig", "modrig-fuzz"];

@@ -4,19 +4,16 @@
 
 use std::{
     collections::HashMap,
-    ffi::CString,
     fs::{self, File},
-    io::{self, Read as _},
-    os::{
-        fd::{AsFd as _, AsRawFd as _, RawFd},
-        unix::process::CommandExt as _,
-    },
+    io::{self, Read as _, Write as _},
+    os::{fd::AsFd as _, unix::process::CommandExt as _},
     path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use modrig_agent::wire::{CONTENT_BYTES_MAX, Ending, How, Job, JobId, Reply};
+use modutils::sys::{self, Refusal};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, wait},
@@ -46,36 +43,14 @@ impl Jobs {
         let pid = match job {
             Job::Exec { argv, env } => exec(id, &argv, &env)?,
             Job::InitModule { path, params } => {
-                let (image, params) = (fs::read(path)?, CString::new(params)?);
-                call(id, || {
-                    // SAFETY: the image and the string outlive the call; the kernel copies both.
-                    unsafe {
-                        raw_call(
-                            libc::SYS_init_module,
-                            [image.as_ptr() as i64, image.len() as i64, params.as_ptr() as i64],
-                        )
-                    }
-                })?
+                let image = fs::read(path)?;
+                call(id, || sys::init_module(&image, &params))?
             }
             Job::FinitModule { path, params, flags } => {
-                let (file, params) = (File::open(path)?, CString::new(params)?);
-                call(id, || {
-                    // SAFETY: the descriptor is open and the string outlives the call.
-                    unsafe {
-                        raw_call(
-                            libc::SYS_finit_module,
-                            [file.as_raw_fd().into(), params.as_ptr() as i64, flags.into()],
-                        )
-                    }
-                })?
+                let file = File::open(path)?;
+                call(id, || sys::finit_module(file.as_fd(), &params, flags))?
             }
-            Job::DeleteModule { name, flags } => {
-                let name = CString::new(name)?;
-                call(id, || {
-                    // SAFETY: the string outlives the call.
-                    unsafe { raw_call(libc::SYS_delete_module, [name.as_ptr() as i64, flags.into(), 0]) }
-                })?
-            }
+            Job::DeleteModule { name, flags } => call(id, || sys::delete_module_with(&name, flags))?,
         };
         self.started = id;
         self.known.insert(id, State { pid, ended: None });
@@ -155,38 +130,20 @@ fn exec(job: JobId, argv: &[String], env: &[(String, String)]) -> io::Result<Pid
 }
 
 /// Forks, makes one system call in the child and has the child write down what the kernel returned.
-fn call(job: JobId, system_call: impl FnOnce() -> i64) -> io::Result<Pid> {
-    let result = File::create(output(job, "raw"))?;
-    // SAFETY: this process has one thread, so the child may do anything; it only makes system calls.
+fn call(job: JobId, system_call: impl FnOnce() -> Result<(), Refusal>) -> io::Result<Pid> {
+    let mut result = File::create(output(job, "raw"))?;
+    // SAFETY: this process has one thread, so the child may do anything.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
-        0 => write_and_exit(result.as_raw_fd(), system_call()),
+        0 => {
+            let value = system_call().map_or_else(|refusal| refusal.0, |()| 0);
+            // Nothing can be told from here; a record that is missing is noticed.
+            let _ = result.write_all(&value.to_le_bytes());
+            // SAFETY: it does not return.
+            unsafe { libc::_exit(0) }
+        }
         pid => Ok(Pid::from_raw(pid).expect("fork gave a child")),
     }
-}
-
-fn write_and_exit(file: RawFd, value: i64) -> ! {
-    let bytes = value.to_le_bytes();
-    // SAFETY: the descriptor is open and the buffer is valid for its length; _exit does not return.
-    unsafe {
-        libc::write(file, bytes.as_ptr().cast(), bytes.len());
-        libc::_exit(0)
-    }
-}
-
-/// A system call with three arguments, giving the kernel's own value: the C library would turn -1 to -4095
-/// into an errno and leave anything below, which a module's init may well return, looking like success.
-///
-/// # Safety
-/// As the system call says.
-unsafe fn raw_call(number: i64, [a, b, c]: [i64; 3]) -> i64 {
-    let result: i64;
-    // SAFETY: the x86-64 system call convention; rcx and r11 are the registers it destroys.
-    unsafe {
-        std::arch::asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
-            out("rcx") _, out("r11") _, options(nostack));
-    }
-    result
 }
 
 /// Reads and removes what a job left.

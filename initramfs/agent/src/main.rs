@@ -1,7 +1,6 @@
 //! PID 1 of the guest: prepares the file systems, says Ready, and does what the host asks until the link ends.
 
 mod jobs;
-mod kmsg;
 
 use std::{
     collections::HashMap,
@@ -11,6 +10,7 @@ use std::{
 };
 
 use modrig_agent::wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION};
+use modutils::kmsg;
 use rustix::{
     mount::{MountFlags, mount},
     system::{RebootCommand, reboot, uname},
@@ -83,7 +83,7 @@ impl Agent {
             Request::Open { path, write } => self.open(&path, write),
             Request::Close { file } => Ok(self.close(file)),
             Request::PowerOff => return Reply::Refused("handled by the loop".into()),
-            Request::Log => self.log.new_records().map(Reply::Log),
+            Request::Log => self.log.new_records(CONTENT_BYTES_MAX).map(Reply::Log),
         };
         answer.unwrap_or_else(|error| match error.raw_os_error() {
             Some(errno) => Reply::Errno(errno),

@@ -66,7 +66,8 @@ mod tests {
         ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
     }
 
-    const KINDS: [(&str, fn(&[u8]) -> Vec<u8>); 3] = [("xz", xz), ("gzip", gzip), ("zstd", zstd)];
+    type Pack = fn(&[u8]) -> Vec<u8>;
+    const KINDS: [(&str, Pack); 3] = [("xz", xz), ("gzip", gzip), ("zstd", zstd)];
 
     #[test]
     fn each_kind_is_known_and_unpacked() {

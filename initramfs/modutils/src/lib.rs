@@ -12,6 +12,7 @@ mod fake;
 pub mod getopt;
 pub mod insmod;
 pub mod kernel;
+pub mod kmsg;
 pub mod load;
 pub mod log;
 pub mod lookup;

@@ -70,8 +70,12 @@ pub fn finit_module(file: BorrowedFd<'_>, params: &str, flags: u32) -> Result<()
 
 /// Unloads a module. It never waits for users to go; `force` takes it away from them.
 pub fn delete_module(name: &str, force: bool) -> Result<(), Refusal> {
+    delete_module_with(name, (libc::O_NONBLOCK | if force { libc::O_TRUNC } else { 0 }) as u32)
+}
+
+/// Unloads a module. `flags` are `O_NONBLOCK` and `O_TRUNC`, or what a test makes of them.
+pub fn delete_module_with(name: &str, flags: u32) -> Result<(), Refusal> {
     let name = c_string(name)?;
-    let flags = libc::O_NONBLOCK | if force { libc::O_TRUNC } else { 0 };
     // SAFETY: the string outlives the call.
     check(unsafe { call(libc::SYS_delete_module, [name.as_ptr() as i64, flags.into(), 0]) })
 }

@@ -6,30 +6,36 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
 };
 
-use modrig_agent::wire::CONTENT_BYTES_MAX;
-
 /// One record is at most this long, its prefix included: the kernel's `PRINTK_MESSAGE_MAX`, 2048, and the
 /// older `CONSOLE_EXT_LOG_MAX`, 8192.
 const RECORD_BYTES_MAX: usize = 8192;
 
 /// Reads records that were logged after it was opened.
-pub(crate) struct Reader {
+#[derive(Debug)]
+pub struct Reader {
     file: File,
 }
 
 impl Reader {
-    pub(crate) fn open() -> io::Result<Self> {
+    /// Begins at the log's end.
+    ///
+    /// # Errors
+    /// There is no `/dev/kmsg`, or it is not for this user.
+    pub fn open() -> io::Result<Self> {
         let mut file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg")?;
         file.seek(SeekFrom::End(0))?;
         Ok(Self { file })
     }
 
-    /// The texts of new records, up to [`CONTENT_BYTES_MAX`] in all; the next call goes on behind them.
-    pub(crate) fn new_records(&mut self) -> io::Result<Vec<String>> {
+    /// The texts of new records, up to `bytes_max` in all; the next call goes on behind them.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn new_records(&mut self, bytes_max: usize) -> io::Result<Vec<String>> {
         let mut texts = Vec::new();
         let mut total = 0;
         let mut record = [0; RECORD_BYTES_MAX];
-        while total < CONTENT_BYTES_MAX {
+        while total < bytes_max {
             match self.file.read(&mut record) {
                 Ok(n) => {
                     let text = text_of(&record[..n]);
