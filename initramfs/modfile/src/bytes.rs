@@ -18,6 +18,11 @@ impl<'a> Bytes<'a> {
         self.data
     }
 
+    /// Where they lie in the file.
+    pub(crate) const fn start(self) -> u64 {
+        self.start
+    }
+
     pub(crate) const fn len(self) -> u64 {
         self.data.len() as u64
     }

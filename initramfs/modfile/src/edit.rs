@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::{
     Error,
-    elf::{Elf, Section},
+    elf::{Elf, SHF_ALLOC, Section},
 };
 
 /// The module `old` under the name `new`, of the same length.
@@ -55,6 +55,39 @@ pub fn replace_in_modinfo(bytes: &[u8], key: &str, from: &str, to: &str) -> Resu
     if found { Ok(edited) } else { Err(at(&modinfo, 0, ".modinfo does not hold the text to replace")) }
 }
 
+/// The module without the kernel seeing its `__versions`: the section is kept out of memory, so that symbols are not
+/// compared. A module without that section stays as it is.
+///
+/// # Errors
+/// The module is damaged.
+pub fn hide_versions(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let elf = Elf::parse(bytes)?;
+    let mut edited = bytes.to_vec();
+    if let Some(versions) = elf.section("__versions")? {
+        elf.write_flags(&mut edited, versions.index, versions.flags & !SHF_ALLOC);
+    }
+    Ok(edited)
+}
+
+/// The module without its `vermagic=` string, so that the kernel has none to compare.
+///
+/// # Errors
+/// The module is damaged, or has no such string.
+pub fn hide_vermagic(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let elf = Elf::parse(bytes)?;
+    let modinfo = section(&elf, ".modinfo", "module has no .modinfo")?;
+    let mut start = 0;
+    for text in modinfo.data.split(|byte| *byte == 0) {
+        if text.starts_with(b"vermagic=") {
+            let mut edited = bytes.to_vec();
+            overwrite(&mut edited, &modinfo, start, &alloc::vec![0; text.len()]);
+            return Ok(edited);
+        }
+        start += text.len() + 1;
+    }
+    Err(at(&modinfo, 0, ".modinfo has no vermagic"))
+}
+
 fn section<'a>(elf: &Elf<'a>, name: &str, missing: &'static str) -> Result<Section<'a>, Error> {
     elf.section(name)?.ok_or(Error::new(missing, 0))
 }
@@ -95,6 +128,25 @@ mod tests {
         let elf = Elf::parse(&edited).unwrap();
         let info = Modinfo::of(&elf).unwrap();
         assert_eq!((info.vermagic(), info.get("author")), (Some(&b"6.1 SMQ SMQ"[..]), Some(&b"SMP"[..])));
+    }
+
+    #[test]
+    fn versions_and_vermagic_can_be_hidden_and_nothing_else_changes() {
+        for layout in Layout::ALL {
+            let module = || Module::new("m").layout(layout).modinfo("vermagic", "6.1 SMP").modinfo("author", "x");
+            let bytes = module().version("module_layout", 7).build();
+            let hidden = hide_versions(&bytes).unwrap();
+            let flags = |bytes: &[u8]| Elf::parse(bytes).unwrap().section("__versions").unwrap().unwrap().flags;
+            assert_eq!((flags(&bytes) & SHF_ALLOC, flags(&hidden) & SHF_ALLOC), (SHF_ALLOC, 0), "{layout:?}");
+            assert_eq!(bytes.iter().zip(&hidden).filter(|(old, new)| old != new).count(), 1, "{layout:?}");
+            assert_eq!(hide_versions(&module().build()).unwrap(), module().build());
+
+            let hidden = hide_vermagic(&bytes).unwrap();
+            let elf = Elf::parse(&hidden).unwrap();
+            let info = Modinfo::of(&elf).unwrap();
+            assert_eq!((info.vermagic(), info.get("author")), (None, Some(&b"x"[..])), "{layout:?}");
+        }
+        assert_eq!(hide_vermagic(&Module::new("m").build()).unwrap_err().what, ".modinfo has no vermagic");
     }
 
     #[test]

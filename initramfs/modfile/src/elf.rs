@@ -249,6 +249,20 @@ impl<'a> Elf<'a> {
         }))
     }
 
+    /// Changes `sh_flags` of a section in a copy of the file's bytes.
+    pub(crate) fn write_flags(&self, file: &mut [u8], index: u16, flags: u64) {
+        let at = self.headers.start() + u64::from(index) * self.layout.section_header_size() as u64 + 8;
+        let Some(field) = usize::try_from(at).ok().and_then(|at| file.get_mut(at..at + self.layout.word_size())) else {
+            return;
+        };
+        match (self.layout.is_64, self.layout.is_big) {
+            (true, true) => field.copy_from_slice(&flags.to_be_bytes()),
+            (true, false) => field.copy_from_slice(&flags.to_le_bytes()),
+            (false, true) => field.copy_from_slice(&(flags as u32).to_be_bytes()),
+            (false, false) => field.copy_from_slice(&(flags as u32).to_le_bytes()),
+        }
+    }
+
     /// The first section whose raw header is the wanted one.
     fn find(&self, wanted: impl Fn(u16, &[u8]) -> Result<bool, Error>) -> Result<Option<Section<'a>>, Error> {
         for (index, record) in self.records() {
