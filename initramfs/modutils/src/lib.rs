@@ -7,6 +7,7 @@
 pub mod compress;
 pub mod config;
 pub mod depmod;
+pub mod explain;
 #[cfg(test)]
 mod fake;
 pub mod getopt;

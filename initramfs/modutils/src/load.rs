@@ -7,8 +7,10 @@ use std::{
     path::Path,
 };
 
+use modfile::edit;
+
 use crate::{
-    compress::{MAGIC_BYTES, compression},
+    compress::{MAGIC_BYTES, compression, unpack},
     state::State,
     sys::{self, Refusal},
 };
@@ -19,47 +21,58 @@ pub enum LoadError {
     /// The kernel, or the file system, said no.
     #[error("{0}")]
     Refused(#[from] Refusal),
-    /// The file is compressed and the kernel cannot undo it. Neither can we: the guests carry plain files, and
-    /// the decompressors would be most of the program.
-    #[error("The file is compressed with {0}, which this kernel does not unpack; unpack it first")]
-    Compressed(&'static str),
-    /// Checks cannot be switched off on a kernel without `finit_module`.
-    #[error("This kernel has no finit_module, which --force needs")]
-    CannotForce,
 }
 
 impl From<io::Error> for LoadError {
+    /// A compressed file that does not unpack has no number of its own; kmod's is this one.
     fn from(error: io::Error) -> Self {
-        Self::Refused(error.into())
+        Self::Refused(Refusal(-i64::from(error.raw_os_error().unwrap_or(libc::EINVAL))))
     }
 }
 
 impl LoadError {
     /// The kernel's number, if it is this error's.
     pub fn is(self, errno: i32) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.is(errno))
+        let Self::Refused(refusal) = self;
+        refusal.is(errno)
     }
 }
 
 /// Loads a file with its parameters. `flags` are `sys::IGNORE_*`.
+///
+/// The kernel reads the file itself, and unpacks it where it can. Where it cannot, or knows no `finit_module`, it gets
+/// the unpacked bytes, and checks to be left out are made impossible in these.
+///
+/// # Errors
+/// The kernel's, or the file's.
 pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), LoadError> {
     let mut file = File::open(path)?;
-    let flags = match peek(&mut file)? {
-        Some(kind) if state.compression().as_deref() == Some(kind) => flags | sys::COMPRESSED_FILE,
-        Some(kind) => return Err(LoadError::Compressed(kind)),
-        None => flags,
-    };
-    match sys::finit_module(file.as_fd(), params, flags) {
-        Err(refusal) if refusal.is(libc::ENOSYS) && flags & sys::COMPRESSED_FILE == 0 => {
-            if flags != 0 {
-                return Err(LoadError::CannotForce);
-            }
-            let mut image = Vec::new();
-            file.read_to_end(&mut image)?;
-            Ok(sys::init_module(&image, params)?)
+    let kind = peek(&mut file)?;
+    let kernel_reads = kind.is_none() || state.compression().as_deref() == kind;
+    if kernel_reads {
+        let packed = if kind.is_some() { sys::COMPRESSED_FILE } else { 0 };
+        match sys::finit_module(file.as_fd(), params, flags | packed) {
+            Err(refusal) if refusal.is(libc::ENOSYS) => {}
+            result => return Ok(result?),
         }
-        result => Ok(result?),
     }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let image = without_checks(unpack(bytes)?, flags)?;
+    Ok(sys::init_module(&image, params)?)
+}
+
+/// The module as the kernel shall see it when it has no flags to be told by.
+fn without_checks(mut image: Vec<u8>, flags: u32) -> Result<Vec<u8>, LoadError> {
+    let refused = |errno| move |_| LoadError::Refused(Refusal(-i64::from(errno)));
+    if flags & sys::IGNORE_MODVERSIONS != 0 {
+        image = edit::hide_versions(&image).map_err(refused(libc::ENOEXEC))?;
+    }
+    if flags & sys::IGNORE_VERMAGIC != 0 {
+        // The number that kmod gives for a module without the string.
+        image = edit::hide_vermagic(&image).map_err(refused(libc::ENODATA))?;
+    }
+    Ok(image)
 }
 
 /// The compression of a file, which is left at its start.
@@ -74,15 +87,28 @@ fn peek(file: &mut File) -> io::Result<Option<&'static str>> {
 mod tests {
     use std::fs;
 
+    use modfile::write::Module;
+
     use super::*;
 
     #[test]
-    fn what_cannot_be_unpacked_is_not_offered_to_the_kernel() {
+    fn what_does_not_unpack_is_not_offered_to_the_kernel() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("a.ko");
         fs::write(&file, b"\xfd7zXZ\0rest").unwrap();
         let error = load(&State::new(root.path()), &file, "", 0).unwrap_err();
-        assert_eq!(error, LoadError::Compressed("xz"));
+        assert!(error.is(libc::EINVAL), "{error:?}");
+    }
+
+    #[test]
+    fn checks_are_left_out_of_a_copy() {
+        let module = || Module::new("a").modinfo("vermagic", "6.1").version("module_layout", 1).build();
+        assert_eq!(without_checks(module(), 0).unwrap(), module());
+        let force = sys::IGNORE_MODVERSIONS | sys::IGNORE_VERMAGIC;
+        let expected = edit::hide_vermagic(&edit::hide_versions(&module()).unwrap()).unwrap();
+        assert_eq!(without_checks(module(), force).unwrap(), expected);
+        let error = without_checks(Module::new("a").build(), force).unwrap_err();
+        assert!(error.is(libc::ENODATA), "{error:?}");
     }
 
     #[test]
