@@ -11,6 +11,7 @@ pub mod depmod;
 mod fake;
 pub mod getopt;
 pub mod insmod;
+pub mod json;
 pub mod kernel;
 pub mod kmsg;
 pub mod load;
