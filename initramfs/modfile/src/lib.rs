@@ -17,6 +17,7 @@ extern crate alloc;
 
 pub mod alias;
 mod bytes;
+pub mod depmod_d;
 pub mod edit;
 pub mod elf;
 mod error;
