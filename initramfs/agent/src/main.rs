@@ -7,6 +7,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     os::unix::fs::{OpenOptionsExt as _, symlink},
+    path::Path,
 };
 
 use modrig_agent::wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION};
@@ -113,8 +114,12 @@ fn read(path: &str) -> io::Result<Reply> {
     Ok(Reply::Content(bytes))
 }
 
-/// One `write` call, because files of /proc and /sys take each call as a value of its own.
+/// One `write` call, because files of /proc and /sys take each call as a value of its own. The directory is made if it
+/// is not there.
 fn write(path: &str, bytes: &[u8], mode: u32) -> io::Result<Reply> {
+    if let Some(directory) = Path::new(path).parent().filter(|directory| !directory.exists()) {
+        fs::create_dir_all(directory)?;
+    }
     let mut file = File::options().write(true).create(true).truncate(true).mode(mode).open(path)?;
     match file.write(bytes)? {
         n if n == bytes.len() => Ok(Reply::Done),
