@@ -41,7 +41,10 @@ pub fn normalise(alias: &str) -> Option<String> {
 /// assert!(modfile::alias::matches("pci:v*d[0-9]", "pci:v1/2d7"));
 /// ```
 pub fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
+    matches_bytes(pattern.as_bytes(), name.as_bytes())
+}
+
+pub(crate) fn matches_bytes(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut read) = (0, 0);
     // After a mismatch only the last `*` has to take one byte more: an earlier one could win nothing.
     let mut retry: Option<(usize, usize)> = None;

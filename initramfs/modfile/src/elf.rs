@@ -226,6 +226,23 @@ impl<'a> Elf<'a> {
         self.find(|index, record| Ok(self.name(record, index)? == name))
     }
 
+    /// The first section of each of these names, in one pass over the table.
+    ///
+    /// # Errors
+    /// A header is damaged.
+    pub fn sections_named<const N: usize>(&self, names: [&str; N]) -> Result<[Option<Section<'a>>; N], Error> {
+        let mut found = [None; N];
+        for (index, record) in self.records() {
+            let name = self.name(record, index)?;
+            if let Some(at) = names.iter().position(|wanted| wanted.as_bytes() == name)
+                && found[at].is_none()
+            {
+                found[at] = Some(self.decode(record, index)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// All entries of the symbol table but the null one; none when there is no table.
     ///
     /// # Errors

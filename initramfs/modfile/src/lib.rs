@@ -6,7 +6,7 @@
 //!            └────▶ edit        the same module under another name
 //!       ──▶ signature           who signed it
 //! write ──▶ a .ko               a module made from its parts, for tests and seeds
-//! modules.* ─▶ index, alias     what depmod wrote, and how names are matched
+//! modules.* ─▶ index, alias     what depmod wrote, as text and as tries, and how names are matched
 //! /proc/modules ─▶ proc_modules
 //! ```
 //! Nothing here touches a file or panics on bad input: every byte of a module is fetched through one bounds-checked

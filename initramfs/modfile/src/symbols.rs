@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! exports: a `__crc_NAME` symbol per export (CONFIG_MODVERSIONS); without those, the strings of `__ksymtab_strings`
-//! needs:   the undefined symbols, then those of `__versions` that are not among them (such as `module_layout`)
+//! needs:   the undefined symbols, then the versions that are not among them (such as `module_layout`)
+//! versions: `__version_ext_names` and `__version_ext_crcs` (CONFIG_EXTENDED_MODVERSIONS), or else `__versions`
 //! ```
 
 use alloc::vec::Vec;
@@ -10,7 +11,7 @@ use alloc::vec::Vec;
 use crate::{
     Error,
     bytes::nul,
-    elf::{Elf, Layout, SHN_ABS, SHN_LORESERVE, SHN_UNDEF, STB_WEAK, Symbol},
+    elf::{Elf, Layout, SHN_ABS, SHN_LORESERVE, SHN_UNDEF, STB_WEAK, Section, Symbol},
 };
 
 const CRC_PREFIX: &[u8] = b"__crc_";
@@ -33,7 +34,7 @@ pub struct Need<'a> {
     pub is_weak: bool,
 }
 
-/// An entry of `__versions`: the checksum that a needed symbol had when the module was built.
+/// The checksum that a needed symbol had when the module was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version<'a> {
     /// Name.
@@ -65,7 +66,7 @@ pub fn exports<'a>(elf: &Elf<'a>) -> Result<Vec<Export<'a>>, Error> {
 /// The symbols that a module needs, in file order, each once per mention.
 ///
 /// # Errors
-/// The symbol table or `__versions` is damaged.
+/// The symbol table or the versions are damaged.
 pub fn needs<'a>(elf: &Elf<'a>) -> Result<Vec<Need<'a>>, Error> {
     let mut needs = Vec::new();
     for symbol in elf.symbols()? {
@@ -85,29 +86,69 @@ pub fn needs<'a>(elf: &Elf<'a>) -> Result<Vec<Need<'a>>, Error> {
     Ok(needs)
 }
 
-/// The entries of `__versions`, in order; none when there is no such section.
+/// The versions, in order; none where the kernel was built without. A module with both forms is read by the extended
+/// one, as the kernel does: names that are too long for `__versions` are only there.
 ///
 /// # Errors
-/// The section is no whole number of entries. A name that is not terminated is an error of that item alone.
+/// A table is no whole number of entries, or one of the two extended sections is missing. An entry without a name that
+/// can be read is an error of that item alone.
 pub fn versions<'a>(elf: &Elf<'a>) -> Result<impl Iterator<Item = Result<Version<'a>, Error>> + use<'a>, Error> {
-    let (data, at) = elf.section("__versions")?.map_or((&[][..], 0), |section| (section.data, section.offset));
+    let [basic, crcs, names] = elf.sections_named(["__versions", CRCS, NAMES])?;
+    let extended = match (crcs, names) {
+        (None, None) => None,
+        (Some(crcs), Some(names)) => Some(extended_versions(elf.layout(), &crcs, &names)?),
+        (Some(part), None) | (None, Some(part)) => {
+            return Err(Error::new("module has only one of __version_ext_crcs and __version_ext_names", part.offset));
+        }
+    };
+    let basic = match (basic, &extended) {
+        (Some(section), None) => Some(basic_versions(elf.layout(), &section)?),
+        _ => None,
+    };
+    Ok(extended.into_iter().flatten().chain(basic.into_iter().flatten()))
+}
+
+const CRCS: &str = "__version_ext_crcs";
+const NAMES: &str = "__version_ext_names";
+
+/// Bytes of an entry of `__versions`: a C `long`, then the name fills the rest (struct modversion_info).
+pub(crate) const VERSION_SIZE: usize = 64;
+
+fn basic_versions<'a>(
+    layout: Layout,
+    section: &Section<'a>,
+) -> Result<impl Iterator<Item = Result<Version<'a>, Error>> + use<'a>, Error> {
+    let (data, at) = (section.data, section.offset);
     if data.len() % VERSION_SIZE != 0 {
         return Err(Error::new("__versions is no whole number of entries", at));
     }
-    let layout = elf.layout();
     Ok(data.chunks_exact(VERSION_SIZE).enumerate().map(move |(i, entry)| {
         let unterminated = Error::new("name in __versions is not terminated", at + (i * VERSION_SIZE) as u64);
         version(layout, entry).ok_or(unterminated)
     }))
 }
 
-/// Bytes of an entry of `__versions`: a C `long`, then the name fills the rest (struct modversion_info).
-pub(crate) const VERSION_SIZE: usize = 64;
-
 fn version(layout: Layout, entry: &[u8]) -> Option<Version<'_>> {
     let crc = layout.long(entry, 0) as u32;
     let name = entry.get(layout.word_size()..)?;
     Some(Version { name: name.get(..nul(name)?)?, crc })
+}
+
+/// The two sections side by side. Beyond the last checksum there are bytes: the compiler ends the names as one string.
+fn extended_versions<'a>(
+    layout: Layout,
+    crcs: &Section<'a>,
+    names: &Section<'a>,
+) -> Result<impl Iterator<Item = Result<Version<'a>, Error>> + use<'a>, Error> {
+    if !crcs.data.len().is_multiple_of(4) {
+        return Err(Error::new("__version_ext_crcs is no whole number of checksums", crcs.offset));
+    }
+    let (mut rest, missing) = (names.data, Error::new("__version_ext_names ends before its last name", names.offset));
+    Ok(crcs.data.chunks_exact(4).map(move |crc| {
+        let (name, after) = rest.split_at(nul(rest).ok_or(missing)?);
+        rest = &after[1..];
+        Ok(Version { name, crc: layout.word(crc, 0) })
+    }))
 }
 
 /// A `__crc_` symbol is the checksum itself, or the place of the four bytes that are, as the kernel was built.
@@ -158,6 +199,40 @@ mod tests {
             let version = |name, crc| Version { name, crc };
             assert_eq!(read, [version(b"module_layout" as &[u8], 7), version(b"strong", 9)]);
         }
+    }
+
+    #[test]
+    fn extended_versions_go_before_the_others() {
+        let long = "_RNvNtCs1234_6kernel5print11call_printk_with_a_name_that_would_not_fit_in_there";
+        for layout in Layout::ALL {
+            let module = Module::new("m").layout(layout).needs("short").version("short", 1);
+            let bytes = module.extended_version("short", 2).extended_version(long, 0x1234_5678).build();
+            let elf = Elf::parse(&bytes).unwrap();
+            let read: Vec<_> = versions(&elf).unwrap().map(Result::unwrap).collect();
+            let version = |name: &'static str, crc| Version { name: name.as_bytes(), crc };
+            assert_eq!(read, [version("short", 2), version(long, 0x1234_5678)], "{layout:?}");
+            let names: Vec<_> = needs(&elf).unwrap().iter().map(|need| need.name).collect();
+            assert_eq!(names, [b"short", long.as_bytes()]);
+        }
+    }
+
+    #[test]
+    fn damaged_extended_versions_are_named() {
+        let check = |sections: &[(&str, &[u8])], expected: &str| {
+            let mut module = Module::new("m");
+            for (name, data) in sections {
+                module = module.section(name, data.to_vec());
+            }
+            let bytes = module.build();
+            let error = needs(&Elf::parse(&bytes).unwrap()).unwrap_err();
+            assert_eq!(error.what, expected);
+        };
+        let one_alone = "module has only one of __version_ext_crcs and __version_ext_names";
+        check(&[(CRCS, &[0; 4])], one_alone);
+        check(&[(NAMES, b"a\0")], one_alone);
+        check(&[(CRCS, &[0; 5]), (NAMES, b"a\0")], "__version_ext_crcs is no whole number of checksums");
+        check(&[(CRCS, &[0; 8]), (NAMES, b"a\0")], "__version_ext_names ends before its last name");
+        check(&[(CRCS, &[0; 4]), (NAMES, b"a")], "__version_ext_names ends before its last name");
     }
 
     #[test]

@@ -162,6 +162,11 @@ impl Fields {
     }
 }
 
+/// Strings one after the other, each with a NUL.
+fn strings<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<u8> {
+    texts.flat_map(|text| [text.as_bytes(), b"\0"].concat()).collect()
+}
+
 /// Adds a string to a string table and returns its offset there.
 fn intern(table: &mut Vec<u8>, text: &str) -> u32 {
     let at = table.len() as u32;
@@ -179,6 +184,7 @@ pub struct Module {
     exports: Vec<(String, Option<u32>)>,
     needs: Vec<(String, u8)>,
     versions: Vec<(String, u32)>,
+    extended_versions: Vec<(String, u32)>,
     sections: Vec<(String, Vec<u8>)>,
 }
 
@@ -192,6 +198,7 @@ impl Module {
             exports: vec![],
             needs: vec![],
             versions: vec![],
+            extended_versions: vec![],
             sections: vec![],
         }
         .modinfo("name", name)
@@ -239,6 +246,12 @@ impl Module {
         self
     }
 
+    /// Adds a name to `__version_ext_names` and its checksum to `__version_ext_crcs`.
+    pub fn extended_version(mut self, symbol: &str, crc: u32) -> Self {
+        self.extended_versions.push((symbol.to_owned(), crc));
+        self
+    }
+
     /// Adds a section, or replaces one that this builder would have made.
     pub fn section(mut self, name: &str, data: Vec<u8>) -> Self {
         self.sections.push((name.to_owned(), data));
@@ -251,6 +264,8 @@ impl Module {
         let own = [
             (".modinfo", SHF_ALLOC, self.modinfo.clone()),
             ("__versions", SHF_ALLOC, self.versions()),
+            ("__version_ext_crcs", SHF_ALLOC, self.extended_crcs()),
+            ("__version_ext_names", SHF_ALLOC, self.extended_names()),
             ("__ksymtab_strings", SHF_ALLOC, self.export_names()),
             (".gnu.linkonce.this_module", SHF_ALLOC | SHF_WRITE, self.this_module()),
         ];
@@ -292,8 +307,23 @@ impl Module {
         out.bytes
     }
 
+    fn extended_crcs(&self) -> Vec<u8> {
+        let mut out = Fields { layout: self.layout, bytes: vec![] };
+        self.extended_versions.iter().for_each(|(_, crc)| out.word(*crc));
+        out.bytes
+    }
+
+    /// As the compiler makes them of string literals that end in a NUL of their own: one more NUL comes last.
+    fn extended_names(&self) -> Vec<u8> {
+        let mut bytes = strings(self.extended_versions.iter().map(|(name, _)| name));
+        if !bytes.is_empty() {
+            bytes.push(0);
+        }
+        bytes
+    }
+
     fn export_names(&self) -> Vec<u8> {
-        self.exports.iter().flat_map(|(name, _)| [name.as_bytes(), b"\0"].concat()).collect()
+        strings(self.exports.iter().map(|(name, _)| name))
     }
 
     /// The beginning of `struct module`: state (padded to a long), list head (two pointers), name (64 bytes less a
