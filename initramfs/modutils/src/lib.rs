@@ -12,6 +12,7 @@ pub mod explain;
 mod fake;
 pub mod getopt;
 pub mod insmod;
+pub mod json;
 pub mod kernel;
 pub mod kmsg;
 pub mod load;
