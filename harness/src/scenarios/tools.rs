@@ -4,6 +4,7 @@ use modfile::edit;
 
 use crate::{
     check::Check,
+    errno::Errno,
     error::Error,
     guest::{Guest, Packing, same},
     scenario,
@@ -67,6 +68,9 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(other_refusals_are_explained)
         .modules(&["hello", "params", "init_fails"])
         .claim(Framework, "a tool can tell no more than the error number (the kernel's log tells why)"),
+    scenario!(policies_are_explained)
+        .modules(&["hello"])
+        .claim(Framework, "the kernel can be told to load signed modules only, and no more modules at all"),
 ];
 
 fn insmod_passes_parameters(guest: &mut Guest) -> Check {
@@ -261,4 +265,18 @@ fn other_refusals_are_explained(guest: &mut Guest) -> Check {
     guest
         .run("modprobe", &["--explain", "init_fails"])?
         .says("modprobe: why: init_fails found no device to work with: its init function returned ENODEV")
+}
+
+fn policies_are_explained(guest: &mut Guest) -> Check {
+    guest.write("/sys/module/module/parameters/sig_enforce", "1")?;
+    guest.load("hello")?.fails_with(Errno::EKEYREJECTED)?;
+    guest
+        .run("modprobe", &["--explain", "hello"])?
+        .says("modprobe: why: it is not signed, and this kernel loads signed modules only")?;
+    guest.write("/proc/sys/kernel/modules_disabled", "1")?;
+    guest.load("hello")?.fails_with(Errno::EPERM)?;
+    guest.unload("hello")?.fails_with(Errno::EPERM)?;
+    guest
+        .run("modprobe", &["--explain", "hello"])?
+        .says("modprobe: why: modules are switched off until the next boot (kernel.modules_disabled=1)")
 }
