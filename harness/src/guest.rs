@@ -1,5 +1,8 @@
 //! What a scenario sees of a guest: modules come and go, the log tells, files are read. No machine in sight.
 
+mod packing;
+mod results;
+
 use std::{
     thread,
     time::{Duration, Instant},
@@ -8,19 +11,22 @@ use std::{
 use modfile::proc_modules::{self, ProcModule, State};
 use modrig_agent::{
     call::{Call, DIRECTORY, HELPERS},
-    wire::{Ending, How, Job, JobId, OpenId, Reply, Request},
+    wire::{Ending, Job, OpenId, Reply, Request},
 };
 
 use crate::{
     behaviour::Version,
     check::{Check, Stop},
     console::Event,
-    errno::{Errno, describe},
+    errno::Errno,
     error::{Context as _, Error},
     image::{module_directory, module_path},
     kernel::version_of,
     vm::{SLICE, Trouble, Vm},
 };
+
+pub use packing::Packing;
+pub use results::{Ran, Returned, Running, same};
 
 /// Environment that the kernel gives its helpers (kernel/kmod.c, `call_modprobe`); our own programs get the same.
 const ENVIRONMENT: [(&str, &str); 3] = [("HOME", "/"), ("TERM", "linux"), ("PATH", "/sbin:/usr/sbin:/bin:/usr/bin")];
@@ -116,6 +122,25 @@ impl Guest {
         )
     }
 
+    /// A module's file packed with a compressor, at a path that ends as its kind demands.
+    ///
+    /// # Errors
+    /// The file is not in the image, or cannot be packed.
+    pub fn packed(&mut self, name: &str, packing: Packing) -> Check<String> {
+        let bytes = packing.pack(&self.module_file(name)?).context(|| format!("cannot pack {name}"))?;
+        let path = format!("/tmp/{name}.ko.{}", packing.extension());
+        self.write_file(&path, &bytes, 0o644)?;
+        Ok(path)
+    }
+
+    /// A file with these bytes.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Check {
+        self.write_file(path, bytes, 0o644)
+    }
+
     /// `init_module` of bytes given here, as a module named in `what`.
     ///
     /// # Errors
@@ -189,13 +214,37 @@ impl Guest {
     /// # Errors
     /// There is no such tool, or the guest is in trouble; a non-zero exit is a value.
     pub fn run(&mut self, tool: &str, args: &[&str]) -> Check<Ran> {
+        let running = self.start_run(tool, args)?;
+        self.finish_run(running)
+    }
+
+    /// Begins to run a tool and goes on at once.
+    ///
+    /// # Errors
+    /// As [`Guest::run`].
+    pub fn start_run(&mut self, tool: &str, args: &[&str]) -> Check<Running> {
         let mut argv = vec![format!("/sbin/{tool}")];
         argv.extend(args.iter().map(|arg| (*arg).to_owned()));
         let what = format!("{tool} {}", args.join(" ")).trim_end().to_owned();
         let env = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let mut running = self.start(Job::Exec { argv, env }, what)?;
+        self.start(Job::Exec { argv, env }, what)
+    }
+
+    /// Waits for a tool that was begun.
+    ///
+    /// # Errors
+    /// As [`Guest::run`].
+    pub fn finish_run(&mut self, mut running: Running) -> Check<Ran> {
         let ending = self.wait_for(&mut running)?;
         Ok(Ran { what: running.what, ending })
+    }
+
+    /// modprobe's configuration.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn configure(&mut self, text: &str) -> Check {
+        self.write("/etc/modprobe.d/scenario.conf", text)
     }
 
     /// Names the program that the kernel runs in place of modprobe: a path, or one of our helper's names.
@@ -530,158 +579,11 @@ pub fn helper(name: &str) -> String {
     format!("{HELPERS}/{name}")
 }
 
-/// Two texts are the same.
-///
-/// # Errors
-/// They are not; the message shows both.
-pub fn same(what: &str, seen: &str, expected: &str) -> Check {
-    if seen == expected {
-        return Ok(());
-    }
-    Err(Stop::failed(format!("{what}: expected `{expected}`, saw `{seen}`")))
-}
-
 /// An errno is the kernel's answer, and so a finding; anything else is the rig's fault.
 fn unexpected(what: &str, reply: &Reply) -> Stop {
     match reply {
         Reply::Errno(errno) => Stop::failed(format!("{what}: {}", Errno(*errno))),
         Reply::Refused(reason) => Error::new(format!("{what}: the agent refuses: {reason}")).into(),
         other => Error::new(format!("{what}: the agent answers {other:?}")).into(),
-    }
-}
-
-/// A job that was begun.
-#[derive(Debug)]
-pub struct Running {
-    id: JobId,
-    what: String,
-    ending: Option<Ending>,
-}
-
-/// What a module system call returned.
-#[derive(Debug, Clone)]
-pub struct Returned {
-    what: String,
-    how: How,
-    raw: Option<i64>,
-}
-
-impl Returned {
-    /// It returned 0.
-    ///
-    /// # Errors
-    /// It did not.
-    pub fn succeeds(&self) -> Check {
-        self.returns(0)
-    }
-
-    /// It returned this errno.
-    ///
-    /// # Errors
-    /// It did not.
-    pub fn fails_with(&self, errno: Errno) -> Check {
-        self.returns(-i64::from(errno.0))
-    }
-
-    /// It returned this raw value, which need not be an errno.
-    ///
-    /// # Errors
-    /// It did not.
-    pub fn returns(&self, expected: i64) -> Check {
-        same(&format!("{} returned", self.what), &self.seen(), &describe(expected))
-    }
-
-    /// Its process died of SIGKILL before the call returned to it.
-    ///
-    /// # Errors
-    /// It did not.
-    pub fn was_killed(&self) -> Check {
-        same(&format!("{} returned", self.what), &self.seen(), "nothing: its process died of signal 9")
-    }
-
-    fn seen(&self) -> String {
-        match (self.raw, self.how) {
-            (Some(raw), _) => describe(raw),
-            (None, How::Signalled(signal)) => format!("nothing: its process died of signal {signal}"),
-            (None, How::Exited(code)) => format!("nothing: its process exited with {code}"),
-        }
-    }
-}
-
-/// What a program did.
-#[derive(Debug, Clone)]
-pub struct Ran {
-    what: String,
-    ending: Ending,
-}
-
-impl Ran {
-    /// Standard output.
-    pub fn stdout(&self) -> String {
-        String::from_utf8_lossy(&self.ending.stdout).into_owned()
-    }
-
-    /// Standard error.
-    pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.ending.stderr).into_owned()
-    }
-
-    /// How it ended.
-    pub fn how(&self) -> How {
-        self.ending.how
-    }
-
-    /// It exited with this code.
-    ///
-    /// # Errors
-    /// It did not.
-    pub fn exits_with(&self, code: i32) -> Check {
-        if self.ending.how == How::Exited(code) {
-            return Ok(());
-        }
-        Err(Stop::failed(format!(
-            "{}: expected exit code {code}, saw {:?}: {}",
-            self.what,
-            self.ending.how,
-            self.stderr()
-        )))
-    }
-
-    /// It exited with 0 and said nothing on standard error.
-    ///
-    /// # Errors
-    /// It did not.
-    pub fn succeeds(&self) -> Check {
-        self.exits_with(0)?;
-        same(&format!("standard error of {}", self.what), &self.stderr(), "")
-    }
-
-    /// Standard output has a line with these words, apart from the second one, which is a size.
-    ///
-    /// # Errors
-    /// It has not.
-    pub fn prints_line_of(&self, words: &[&str]) -> Check {
-        let without_size = |line: &str| {
-            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            words
-                .iter()
-                .enumerate()
-                .filter(|(column, _)| *column != 1)
-                .map(|(_, word)| word.clone())
-                .collect::<Vec<_>>()
-        };
-        if self.stdout().lines().any(|line| without_size(line) == words) {
-            return Ok(());
-        }
-        Err(Stop::failed(format!("{} should print a line of {words:?}; it prints: {}", self.what, self.stdout())))
-    }
-
-    /// It exited with 1 and this one line on standard error.
-    ///
-    /// # Errors
-    /// It did not.
-    pub fn fails_saying(&self, line: &str) -> Check {
-        self.exits_with(1)?;
-        same(&format!("standard error of {}", self.what), self.stderr().trim_end(), line)
     }
 }

@@ -6,13 +6,14 @@
 mod insert;
 mod request_module;
 mod stub;
+mod tools;
 mod unload;
 
 use crate::scenario::Scenario;
 
 /// All scenarios, by group.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    [insert::ALL, unload::ALL, request_module::ALL, stub::ALL].into_iter().flatten()
+    [insert::ALL, unload::ALL, request_module::ALL, stub::ALL, tools::ALL].into_iter().flatten()
 }
 
 #[cfg(test)]

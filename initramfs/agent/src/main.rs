@@ -7,6 +7,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     os::unix::fs::{OpenOptionsExt as _, symlink},
+    path::Path,
 };
 
 use modrig_agent::wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION};
@@ -14,7 +15,7 @@ use modutils::kmsg;
 use rustix::{
     mount::{MountFlags, mount},
     system::{RebootCommand, reboot, uname},
-    termios::{OptionalActions, tcgetattr, tcsetattr},
+    termios::{OptionalActions, speed, tcgetattr, tcsetattr},
 };
 
 /// The second 16550 port: the only channel besides the console that every distribution kernel has built in.
@@ -55,11 +56,13 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// Opens the port without line discipline: every byte arrives as it is.
+/// Opens the port without line discipline: every byte arrives as it is. And at its highest speed: QEMU tells the guest of
+/// a frame's last bytes after the time of four characters, which at the port's first speed is 4 ms.
 fn open_link() -> io::Result<File> {
     let link = File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(LINK)?;
     let mut settings = tcgetattr(&link)?;
     settings.make_raw();
+    settings.set_speed(speed::B115200)?;
     tcsetattr(&link, OptionalActions::Now, &settings)?;
     Ok(link)
 }
@@ -113,8 +116,12 @@ fn read(path: &str) -> io::Result<Reply> {
     Ok(Reply::Content(bytes))
 }
 
-/// One `write` call, because files of /proc and /sys take each call as a value of its own.
+/// One `write` call, because files of /proc and /sys take each call as a value of its own. The directory is made if it
+/// is not there.
 fn write(path: &str, bytes: &[u8], mode: u32) -> io::Result<Reply> {
+    if let Some(directory) = Path::new(path).parent().filter(|directory| !directory.exists()) {
+        fs::create_dir_all(directory)?;
+    }
     let mut file = File::options().write(true).create(true).truncate(true).mode(mode).open(path)?;
     match file.write(bytes)? {
         n if n == bytes.len() => Ok(Reply::Done),

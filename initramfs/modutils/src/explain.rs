@@ -1,24 +1,33 @@
 //! Why a load failed: the kernel's own words of this very call, held against the module's file, the module directory
 //! and the machine.
 //!
-//! [`Watch`] is set up before the load, so that the log read after it is this load's. What follows is a list of
+//! An [`Explainer`] is set up before the load, so that the log read after it is this load's. What follows is a list of
 //! [`Note`]s, which a tool prints after its usual message. Nothing here changes what a load does.
 
 use std::{
     fmt, fs,
+    io::IsTerminal as _,
     path::{Path, PathBuf},
 };
 
 use modfile::{alias::module_name, elf::Elf, modinfo::Modinfo};
 
-use crate::{compress::unpack, kmsg, state::State, sys::Refusal, tree::Tree};
+use crate::{
+    compress::unpack,
+    kmsg,
+    load::LoadError,
+    log::{Log, Priority},
+    state::State,
+    sys::Refusal,
+    tree::Tree,
+};
 
 mod parameters;
 mod policy;
 mod symbols;
 mod version;
 
-pub use parameters::unknown as unknown_parameters;
+use parameters::unknown as unknown_parameters;
 
 /// Log records shown of one load; a flood explains nothing.
 const RECORDS_MAX: usize = 10;
@@ -48,18 +57,49 @@ impl fmt::Display for Note {
 }
 
 /// The kernel's log from now on; without it, an explanation has to do with the rest.
-#[derive(Debug)]
-pub struct Watch(Option<kmsg::Reader>);
+struct Watch(Option<kmsg::Reader>);
 
 impl Watch {
     /// Begins at the log's end.
-    pub fn begin() -> Self {
+    fn begin() -> Self {
         Self(kmsg::Reader::open().ok())
     }
 
     /// What was logged since the last call.
-    pub fn records(&mut self) -> Vec<String> {
+    fn records(&mut self) -> Vec<String> {
         self.0.as_mut().and_then(|log| log.new_records(LOG_BYTES_MAX).ok()).unwrap_or_default()
+    }
+}
+
+/// Explains loads to whoever wants to know: who asks for it, and who sits at a terminal. Scripts get what kmod prints.
+#[derive(Default)]
+pub struct Explainer {
+    watch: Option<Watch>,
+    notes: Vec<Note>,
+}
+
+impl Explainer {
+    /// `asked` with an option; `-q` and the system log keep it silent.
+    pub fn new(asked: bool, log: &Log) -> Self {
+        let is_wanted = asked || (std::io::stderr().is_terminal() && log.heeds(Priority::Error) && !log.syslog);
+        Self { watch: is_wanted.then(Watch::begin), notes: Vec::new() }
+    }
+
+    /// Looks into a load that was tried with these parameters.
+    pub fn look(&mut self, path: &Path, params: &str, result: Result<(), LoadError>, tree: &Tree) {
+        let Some(watch) = &mut self.watch else { return };
+        let log = watch.records();
+        self.notes = match result {
+            Ok(()) => fs::read(path).and_then(unpack).map_or(Vec::new(), |module| unknown_parameters(&module, params)),
+            Err(LoadError::Refused(refusal)) => {
+                explain(&Attempt { path, refusal, log: &log, tree, root: Path::new("/") })
+            }
+        };
+    }
+
+    /// Says what the last look has shown.
+    pub fn tell(&mut self, log: &Log) {
+        self.notes.drain(..).for_each(|note| log.note(note));
     }
 }
 

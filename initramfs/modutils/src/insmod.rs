@@ -4,12 +4,14 @@ use std::path::Path;
 
 use crate::{
     Tool,
+    explain::Explainer,
     getopt::{Long, Spec},
     load::{LoadError, load},
     log::Priority,
     params,
     state::State,
     sys::{IGNORE_MODVERSIONS, IGNORE_VERMAGIC, Refusal},
+    tree::Tree,
 };
 
 const SPEC: Spec = Spec {
@@ -19,6 +21,7 @@ const SPEC: Spec = Spec {
         Long("force", false, 'f'),
         Long("force-modversion", false, 'M'),
         Long("force-vermagic", false, 'W'),
+        Long("explain", false, 'X'),
         Long("syslog", false, 's'),
         Long("verbose", false, 'v'),
         Long("version", false, 'V'),
@@ -32,6 +35,7 @@ Options:
 \t-f, --force             load in spite of symbol versions and version magic
 \t    --force-modversion  load in spite of symbol versions
 \t    --force-vermagic    load in spite of version magic
+\t    --explain           when a load fails, say why; at a terminal this is done anyway
 \t-s, --syslog            messages go to the system log
 \t-v, --verbose           more messages
 \t-V, --version           show the version
@@ -40,11 +44,12 @@ Options:
 
 /// Runs the tool; the exit code.
 pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
-    let (mut log, mut flags) = (tool.log(Priority::Error), 0);
+    let (mut log, mut flags, mut explain) = (tool.log(Priority::Error), 0, false);
     let operands = match tool.read(&SPEC, HELP, arguments, |letter, _| match letter {
         'f' => flags |= IGNORE_MODVERSIONS | IGNORE_VERMAGIC,
         'M' => flags |= IGNORE_MODVERSIONS,
         'W' => flags |= IGNORE_VERMAGIC,
+        'X' => explain = true,
         's' => log.syslog = true,
         'v' => log.level += 1,
         _ => {}
@@ -64,13 +69,15 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
         log.error(format_args!("could not load module {file}: {}", Refusal::from(error)));
         return 1;
     }
-    match load(&State::new("/"), Path::new(file), &params::join(parameters), flags) {
-        Ok(()) => 0,
-        Err(error) => {
-            log.error(format_args!("could not insert module {file}: {}", words(error)));
-            1
-        }
+    let (path, params) = (Path::new(file), params::join(parameters));
+    let mut explainer = Explainer::new(explain, &log);
+    let result = load(&State::new("/"), path, &params, flags);
+    explainer.look(path, &params, result, &Tree::running());
+    if let Err(error) = result {
+        log.error(format_args!("could not insert module {file}: {}", words(error)));
     }
+    explainer.tell(&log);
+    u8::from(result.is_err())
 }
 
 /// What an error means for a load, where the general words would mislead.

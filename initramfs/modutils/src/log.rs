@@ -78,7 +78,16 @@ impl Log {
         if priority == Priority::Fatal && self.heeds(priority) { Failure::Stop } else { Failure::Failed }
     }
 
-    fn heeds(&self, priority: Priority) -> bool {
+    /// Says something that is no message of kmod's, and so has no priority.
+    pub fn note(&self, text: impl std::fmt::Display) {
+        if self.syslog {
+            return to_syslog(Priority::Warning, &text.to_string());
+        }
+        let _ = std::io::stderr().write_all(format!("{}: {text}\n", self.program).as_bytes());
+    }
+
+    /// Whether messages of this priority are printed.
+    pub fn heeds(&self, priority: Priority) -> bool {
         priority as i32 <= self.level
     }
 }

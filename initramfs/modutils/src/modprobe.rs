@@ -10,6 +10,7 @@ use std::io::Write;
 use crate::{
     Tool,
     config::{Config, DIRECTORIES},
+    explain::Explainer,
     kernel::{Kernel, Running},
     log::{Failure, Log, Priority},
     lookup::{Module, lookup},
@@ -41,7 +42,8 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
     }
     let kernel = &mut Running::new(options.inherited.clone());
     let out = &mut std::io::stdout();
-    let mut session = Session { tree: &tree, config: &config, options: &options, log: &log, kernel, out };
+    let explainer = &mut Explainer::new(options.explain, &log);
+    let mut session = Session { tree: &tree, config: &config, options: &options, log: &log, explainer, kernel, out };
     u8::from(session.run(&operands).is_err())
 }
 
@@ -51,6 +53,7 @@ struct Session<'a> {
     config: &'a Config,
     options: &'a Options,
     log: &'a Log,
+    explainer: &'a mut Explainer,
     kernel: &'a mut dyn Kernel,
     out: &'a mut dyn Write,
 }

@@ -23,6 +23,10 @@ pub(super) fn explain(case: &Case<'_>) -> Vec<Note> {
     if case.has_logged(".gnu.linkonce.this_module section size must match") {
         return vec![Note::Why("it was built for a kernel with another `struct module`".into()), rebuild()];
     }
+    if case.has_logged("decompression failed") {
+        let cure = "compress it with `xz --check=crc32`, the only check that the kernel's decoder knows";
+        return vec![Note::Why("the kernel cannot unpack the file".into()), Note::Try(cure.into())];
+    }
     if !case.is(libc::ENOEXEC) {
         return Vec::new();
     }

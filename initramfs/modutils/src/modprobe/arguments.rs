@@ -34,6 +34,7 @@ const SPEC: Spec = Spec {
         Long("show-exports", false, 'E'),
         Long("dry-run", false, 'n'),
         Long("show", false, 'n'),
+        Long("explain", false, 'X'),
         Long("config", true, 'C'),
         Long("dirname", true, 'd'),
         Long("set-version", true, 'S'),
@@ -62,6 +63,7 @@ What to do:
 \t    --show-exports      print the symbol versions that a file exports
 \t-n, --dry-run           do nothing; with -v, print what would be done
 How:
+\t    --explain           when a load fails, say why; at a terminal this is done anyway
 \t    --first-time        fail if there is nothing to do
 \t-i, --ignore-install, --ignore-remove
 \t                        do not run the configuration's commands
@@ -119,6 +121,7 @@ pub(super) struct Options {
     pub(super) flags: u32,
     pub(super) dry_run: bool,
     pub(super) show: bool,
+    pub(super) explain: bool,
     pub(super) ignore_loaded: bool,
     pub(super) config_paths: Vec<PathBuf>,
     pub(super) root: Option<String>,
@@ -142,6 +145,7 @@ impl Default for Options {
             flags: 0,
             dry_run: false,
             show: false,
+            explain: false,
             ignore_loaded: false,
             config_paths: Vec::new(),
             root: None,
@@ -183,6 +187,7 @@ pub(super) fn read(
             'O' => shows.push(Job::ShowModversions),
             'E' => shows.push(Job::ShowExports),
             'n' => options.dry_run = true,
+            'X' => options.explain = true,
             'C' => {
                 options.config_paths.push(value.into());
                 inherit(&mut options.inherited, &format!("-C {value}"));

@@ -93,7 +93,15 @@ impl Session<'_> {
     }
 
     fn take_file(&mut self, path: &Path, options: &str) -> Result<(), LoadError> {
-        if self.options.dry_run { Ok(()) } else { self.kernel.insert(path, options, self.options.flags) }
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let result = self.kernel.insert(path, options, self.options.flags);
+        self.explainer.look(path, options, result, self.tree);
+        if result.is_ok() {
+            self.explainer.tell(self.log);
+        }
+        result
     }
 
     fn take_command(&mut self, name: &str, command: &str, options: &str) -> Result<(), LoadError> {
@@ -114,13 +122,14 @@ impl Session<'_> {
         Err(Refusal(-i64::from(libc::EINVAL)).into())
     }
 
-    fn explain(&self, name: &str, error: LoadError) -> Failure {
+    fn explain(&mut self, name: &str, error: LoadError) -> Failure {
         let words = match error {
             _ if error.is(libc::EEXIST) => "Module already in kernel".into(),
             _ if error.is(libc::ENOENT) => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),
             _ => error.to_string(),
         };
         self.log.error(format_args!("could not insert '{name}': {words}"));
+        self.explainer.tell(self.log);
         Failure::Failed
     }
 }

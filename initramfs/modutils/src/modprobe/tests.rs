@@ -94,7 +94,15 @@ fn run(root: &Root, config: &Config, kernel: &mut Notes, line: &str) -> (Result<
     let arguments = line.split(' ').map(String::from).collect();
     let (options, operands) = arguments::read(&tool, "", arguments, &mut log).unwrap();
     let (mut out, tree) = (Vec::new(), root.indexes());
-    let session = &mut Session { tree: &tree, config, options: &options, log: &log, kernel, out: &mut out };
+    let session = &mut Session {
+        tree: &tree,
+        config,
+        options: &options,
+        log: &log,
+        explainer: &mut Explainer::default(),
+        kernel,
+        out: &mut out,
+    };
     let result = session.run(&operands);
     (result, String::from_utf8(out).unwrap())
 }
@@ -126,7 +134,15 @@ fn dependencies_are_loaded_first_and_parameters_go_to_the_last() {
     let (mut kernel, root) = (empty(), root());
     let (tree, out) = (root.indexes(), &mut Vec::new());
     let (log, options) = (Log::new("modprobe", Priority::Warning), Options::default());
-    let mut session = Session { tree: &tree, config: &plain(), options: &options, log: &log, kernel: &mut kernel, out };
+    let mut session = Session {
+        tree: &tree,
+        config: &plain(),
+        options: &options,
+        log: &log,
+        explainer: &mut Explainer::default(),
+        kernel: &mut kernel,
+        out,
+    };
     session.run(&["top".into(), "a=1".into(), "b=x y".into()]).unwrap();
     assert_eq!(kernel.calls, calls);
 }
