@@ -1,5 +1,7 @@
 //! The gate through which every byte of an input is fetched.
 
+use core::ops::Range;
+
 use crate::Error;
 
 /// Input bytes, with the position they have in the file so that errors can name it.
@@ -25,6 +27,11 @@ impl<'a> Bytes<'a> {
 
     pub(crate) const fn len(self) -> u64 {
         self.data.len() as u64
+    }
+
+    /// Where these bytes lie in the file.
+    pub(crate) const fn range(self) -> Range<u64> {
+        self.start..self.start + self.len()
     }
 
     /// The part at `offset`, or the error `what` when it does not lie wholly inside.

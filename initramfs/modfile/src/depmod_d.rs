@@ -57,7 +57,8 @@ pub fn parse(text: &[u8]) -> impl Iterator<Item = Line> {
 
 /// None for a blank line and a comment.
 fn directive(line: &[u8]) -> Option<Result<Directive, Word>> {
-    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).map(<[u8]>::to_owned);
+    let mut words =
+        line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).map(<[u8]>::to_owned);
     let first = words.next().filter(|_| !line.starts_with(b"#"))?;
     let read = match first.as_slice() {
         b"search" => Some(Directive::Search(words.collect())),
