@@ -144,10 +144,10 @@ impl Sources<'_> {
     fn from_list(
         &self,
         name: &str,
-        make: fn(&[u8], &Log, bool) -> Result<Vec<u8>, Unwritable>,
+        make: fn(&[u8], &Log) -> Result<Vec<u8>, Unwritable>,
     ) -> Result<Vec<u8>, Unwritable> {
         let list = self.directory.map_or(Some(vec![]), |directory| binary::input(self.log, directory, name));
-        list.map_or(Ok(vec![]), |list| make(&list, self.log, self.warns))
+        list.map_or(Ok(vec![]), |list| make(&list, self.log))
     }
 
     fn devname(&self) -> Vec<u8> {

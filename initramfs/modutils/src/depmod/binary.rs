@@ -114,13 +114,14 @@ pub(super) fn symbols(index: &Index<'_>, log: &Log, warns: bool) -> Result<Vec<u
     Ok(binary.builder.build())
 }
 
-/// `modules.builtin.bin`, from the text of `modules.builtin`.
-pub(super) fn builtin(text: &[u8], log: &Log, warns: bool) -> Result<Vec<u8>, Unwritable> {
-    let mut binary = Binary::new(log, warns, "builtin");
+/// `modules.builtin.bin`, from the text of `modules.builtin`. A name ends at its first dot, or else with the line break
+/// in it.
+pub(super) fn builtin(text: &[u8], log: &Log) -> Result<Vec<u8>, Unwritable> {
+    let mut binary = Binary::new(log, false, "builtin");
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let shown = String::from_utf8_lossy(line);
         if line.first().is_some_and(u8::is_ascii_alphabetic) {
-            binary.insert(module_name(&shown).trim_end().as_bytes(), b"", 0)?;
+            binary.insert(module_name(&shown).as_bytes(), b"", 0)?;
         } else {
             log.error(format_args!("Invalid modules.builtin line: {shown}"));
         }
@@ -128,16 +129,22 @@ pub(super) fn builtin(text: &[u8], log: &Log, warns: bool) -> Result<Vec<u8>, Un
     Ok(binary.builder.build())
 }
 
-/// `modules.builtin.alias.bin`, from the contents of `modules.builtin.modinfo`.
-pub(super) fn builtin_alias(text: &[u8], log: &Log, warns: bool) -> Result<Vec<u8>, Unwritable> {
-    let mut binary = Binary::new(log, warns, "builtin alias");
+/// `modules.builtin.alias.bin`, from the contents of `modules.builtin.modinfo`. A string without `=` ends the reading.
+pub(super) fn builtin_alias(text: &[u8], log: &Log) -> Result<Vec<u8>, Unwritable> {
+    let mut binary = Binary::new(log, false, "builtin alias");
     for entry in text.split_inclusive(|byte| *byte == 0).filter_map(|entry| entry.strip_suffix(b"\0")) {
-        let Some(dot) = entry.iter().position(|byte| *byte == b'.') else { continue };
-        if let Some(alias) = entry[dot + 1..].strip_prefix(b"alias=") {
-            binary.insert_pattern(alias, &entry[..dot], 0)?;
+        let Some((module, string)) = split_at(entry, b'.') else { continue };
+        let Some((key, alias)) = split_at(string, b'=') else { break };
+        if key == b"alias" && !module.is_empty() && !alias.is_empty() {
+            binary.insert_pattern(alias, module, 0)?;
         }
     }
     Ok(binary.builder.build())
+}
+
+fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == separator)?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 /// A list that came with the kernel. Without it the index is an empty file, as with kmod.
