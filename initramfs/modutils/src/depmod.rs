@@ -90,7 +90,7 @@ impl fmt::Display for Cycles {
 /// # Errors
 /// A damaged module, modules that need each other, or a name that is not ASCII.
 pub fn index(modules: &[(String, &[u8])]) -> Result<Vec<File>, Error> {
-    let directory = Path::new("/");
+    let directory = Path::new("");
     let places = modules.iter().map(|(path, _)| Place::new(directory, format!("/{path}").as_bytes()));
     let places = scan::choose_from(&config::Config::preset(), places);
     let contents: HashMap<&[u8], &[u8]> = modules.iter().map(|(path, bytes)| (path.as_bytes(), *bytes)).collect();

@@ -205,6 +205,6 @@ fn open(path: &Path) -> io::Result<(File, usize)> {
 
 /// kmod's words for what is no ELF file, and for what is a damaged one.
 fn why_not_elf(bytes: &[u8]) -> String {
-    let is_elf = matches!(bytes, [0x7f, b'E', b'L', b'F', 1 | 2, 1 | 2, ..]);
+    let is_elf = bytes.len() >= 16 && bytes.starts_with(b"\x7fELF");
     strerror(if is_elf { libc::EINVAL } else { libc::ENOEXEC })
 }
