@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modfile::proc_modules::{self, ProcModule, State};
+use modfile::{
+    elf::Elf,
+    modinfo::Modinfo,
+    proc_modules::{self, ProcModule, State},
+};
 use modrig_agent::{
     call::{Call, DIRECTORY, HELPERS},
     wire::{Ending, Job, OpenId, Reply, Request},
@@ -120,6 +124,45 @@ impl Guest {
             Job::FinitModule { path, params: params.to_owned(), flags: 0 },
             if params.is_empty() { format!("loading {name}") } else { format!("loading {name} with `{params}`") },
         )
+    }
+
+    /// `finit_module` of any file of the guest; `flags` are those of the system call.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn load_file(&mut self, path: &str, params: &str, flags: u32) -> Check<Returned> {
+        let what = format!("loading {path} with flags {flags}");
+        let job = self.start(Job::FinitModule { path: path.to_owned(), params: params.to_owned(), flags }, what)?;
+        self.finish(job)
+    }
+
+    /// A changed copy of a module's file; gives its path.
+    ///
+    /// # Errors
+    /// The change cannot be made, or the guest is in trouble.
+    pub fn edited(&mut self, name: &str, edit: impl FnOnce(&[u8]) -> Result<Vec<u8>, modfile::Error>) -> Check<String> {
+        let bytes = edit(&self.module_file(name)?).context(|| format!("cannot change {name}"))?;
+        let path = format!("/tmp/{name}.ko");
+        self.write_file(&path, &bytes, 0o644)?;
+        Ok(path)
+    }
+
+    /// Whether the kernel was built with CONFIG_MODVERSIONS, as the modules' version magic says.
+    ///
+    /// # Errors
+    /// The module is not in the image.
+    pub fn has_modversions(&mut self, name: &str) -> Check<bool> {
+        let bytes = self.module_file(name)?;
+        let info = Elf::parse(&bytes).and_then(|elf| Modinfo::of(&elf)).context(|| format!("cannot read {name}"))?;
+        Ok(String::from_utf8_lossy(info.vermagic().unwrap_or_default()).contains(" modversions "))
+    }
+
+    /// The taint letters of one module, as /sys/module shows them.
+    ///
+    /// # Errors
+    /// They are others.
+    pub fn module_taint_is(&mut self, name: &str, expected: &str) -> Check {
+        self.file_is(&format!("/sys/module/{name}/taint"), expected)
     }
 
     /// A module's file packed with a compressor, at a path that ends as its kind demands.
@@ -498,6 +541,20 @@ impl Guest {
     /// It cannot be written.
     pub fn write(&mut self, path: &str, text: &str) -> Check {
         self.write_file(path, text.as_bytes(), 0o644)
+    }
+
+    /// Writing to a file fails with this errno.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn write_fails_with(&mut self, path: &str, text: &str, errno: Errno) -> Check {
+        let request = Request::Write { path: path.to_owned(), bytes: text.into(), mode: 0o644 };
+        let seen = match self.ask(&request)? {
+            Reply::Errno(seen) => Errno(seen).to_string(),
+            Reply::Done => "success".into(),
+            other => return Err(unexpected(&format!("writing to {path}"), &other)),
+        };
+        same(&format!("writing `{text}` to {path}"), &seen, &errno.to_string())
     }
 
     fn write_file(&mut self, path: &str, bytes: &[u8], mode: u32) -> Check {
