@@ -99,3 +99,12 @@ pub const INHERITED_TAINT: Fact<&str> = Fact {
         },
     ],
 };
+
+/// The line of an oops that names it.
+pub const OOPS_IN_INIT: Fact<&str> = Fact {
+    what: "a write to address 0 in an init is reported with",
+    rows: &[
+        Row { since: (0, 0), value: "Oops: 0002 [#1]", source: "__die_header() of arch/x86/kernel/dumpstack.c" },
+        Row { since: (6, 12), value: "Oops: Oops: 0002 [#1]", source: "die_addr(); observed on 6.12 and later" },
+    ],
+};

@@ -46,12 +46,13 @@ const EVENTUALLY: Duration = Duration::from_secs(20);
 pub struct Guest {
     vm: Vm,
     log: Vec<String>,
+    uevents: Vec<String>,
 }
 
 impl Guest {
     /// A guest on a machine whose agent is ready.
     pub fn new(vm: Vm) -> Self {
-        Self { vm, log: Vec::new() }
+        Self { vm, log: Vec::new(), uevents: Vec::new() }
     }
 
     /// `uname -r`.
@@ -121,7 +122,7 @@ impl Guest {
     pub fn start_load(&mut self, name: &str, params: &str) -> Check<Running> {
         let path = self.path_of(name);
         self.start(
-            Job::FinitModule { path, params: params.to_owned(), flags: 0 },
+            Job::FinitModule { path, open: libc::O_RDONLY, params: params.to_owned(), flags: 0 },
             if params.is_empty() { format!("loading {name}") } else { format!("loading {name} with `{params}`") },
         )
     }
@@ -131,8 +132,17 @@ impl Guest {
     /// # Errors
     /// As [`Guest::load`].
     pub fn load_file(&mut self, path: &str, params: &str, flags: u32) -> Check<Returned> {
-        let what = format!("loading {path} with flags {flags}");
-        let job = self.start(Job::FinitModule { path: path.to_owned(), params: params.to_owned(), flags }, what)?;
+        self.load_opened(path, libc::O_RDONLY, params, flags)
+    }
+
+    /// The same for a file that is opened with these flags of open(2).
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn load_opened(&mut self, path: &str, open: i32, params: &str, flags: u32) -> Check<Returned> {
+        let what = format!("loading {path} (open flags {open}, flags {flags})");
+        let job = Job::FinitModule { path: path.to_owned(), open, params: params.to_owned(), flags };
+        let job = self.start(job, what)?;
         self.finish(job)
     }
 
@@ -460,6 +470,23 @@ impl Guest {
         Ok(self.log()?.iter().any(|record| record.contains(text)))
     }
 
+    /// The uevents since the guest was ready.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn uevents(&mut self) -> Check<&[String]> {
+        match self.ask(&Request::Uevents)? {
+            Reply::Log(messages) => self.uevents.extend(messages),
+            other => return Err(unexpected("the uevents", &other)),
+        }
+        Ok(&self.uevents)
+    }
+
+    /// An oops, BUG or panic whose title contains this text is what the scenario wants to see, and no trouble.
+    pub fn expect_fault(&mut self, text: &'static str) {
+        self.vm.expect_fault(text);
+    }
+
     /// Waits until something holds.
     ///
     /// # Errors
@@ -494,6 +521,17 @@ impl Guest {
         match self.ask(&Request::Read { path: path.to_owned() })? {
             Reply::Content(bytes) => Ok(Some(bytes)),
             Reply::Errno(libc::ENOENT) => Ok(None),
+            other => Err(unexpected(&format!("reading {path}"), &other)),
+        }
+    }
+
+    /// The lines of a file that contain a text.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn lines_with(&mut self, path: &str, text: &str) -> Check<Vec<String>> {
+        match self.ask(&Request::Find { path: path.to_owned(), text: text.to_owned() })? {
+            Reply::Content(bytes) => Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()),
             other => Err(unexpected(&format!("reading {path}"), &other)),
         }
     }

@@ -4,6 +4,8 @@
 //! and a file in `guest-modules/` if it needs a new situation (docs/adding-a-scenario.md).
 
 mod duplicates;
+mod faults;
+mod files;
 mod insert;
 mod licences;
 mod parameters;
@@ -12,6 +14,7 @@ mod states;
 mod stub;
 mod symbols;
 mod tools;
+mod traces;
 mod unload;
 mod versions;
 
@@ -27,6 +30,9 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         symbols::ALL,
         licences::ALL,
         states::ALL,
+        files::ALL,
+        faults::ALL,
+        traces::ALL,
         unload::ALL,
         request_module::ALL,
         stub::ALL,
