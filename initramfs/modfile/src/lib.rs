@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! a .ko ──▶ elf ──▶ modinfo     `key=value` strings of a module
-//!            │ └──▶ symbols     what it exports, needs, and with which checksums
+//!            │ ├──▶ symbols     what it exports, needs, and with which checksums
+//!            │ └──▶ param       its parameters, as the kernel gets them
 //!            └────▶ edit        the same module under another name
 //!       ──▶ signature           who signed it
 //! write ──▶ a .ko               a module made from its parts, for tests and seeds
@@ -22,6 +23,7 @@ pub mod elf;
 mod error;
 pub mod index;
 pub mod modinfo;
+pub mod param;
 pub mod proc_modules;
 pub mod signature;
 pub mod symbols;
