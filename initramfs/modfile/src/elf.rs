@@ -81,7 +81,7 @@ impl Layout {
     }
 
     #[inline]
-    fn half(self, record: &[u8], at: usize) -> u16 {
+    pub(crate) fn half(self, record: &[u8], at: usize) -> u16 {
         let field = Self::field(record, at);
         if self.is_big { u16::from_be_bytes(field) } else { u16::from_le_bytes(field) }
     }

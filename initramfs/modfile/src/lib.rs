@@ -3,7 +3,8 @@
 //! ```text
 //! a .ko ──▶ elf ──▶ modinfo     `key=value` strings of a module
 //!            │ └──▶ symbols     what it exports, needs, and with which checksums
-//!            └────▶ edit        the same module under another name
+//!            ├────▶ edit        the same module under another name
+//!            └────▶ parts       one section of a file that is not read whole
 //!       ──▶ signature           who signed it
 //! write ──▶ a .ko               a module made from its parts, for tests and seeds
 //! modules.* ─▶ index, alias     what depmod wrote, as text and as tries, and how names are matched
@@ -22,6 +23,7 @@ pub mod elf;
 mod error;
 pub mod index;
 pub mod modinfo;
+pub mod parts;
 pub mod proc_modules;
 pub mod signature;
 pub mod symbols;

@@ -11,6 +11,9 @@
 const MARK: &[u8] = b"~Module signature appended~\n";
 const TRAILER_BYTES: usize = 12;
 
+/// How many algorithms the trailer's number can mean: DSA and RSA.
+const ALGORITHMS: u8 = 2;
+
 /// Hashes by the number in the trailer.
 const HASHES: &[&str] = &["md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224", "sm3"];
 
@@ -50,18 +53,26 @@ pub struct Signature<'a> {
 /// a signature without names.
 pub fn of(file: &[u8]) -> Option<Signature<'_>> {
     let (rest, trailer) = file.strip_suffix(MARK)?.split_last_chunk::<TRAILER_BYTES>()?;
-    let &[_, hash, id_type, signer_len, key_id_len, _, _, _, len @ ..] = trailer;
+    let &[algorithm, hash, id_type, signer_len, key_id_len, _, _, _, len @ ..] = trailer;
     let (rest, signature) = split_end(rest, u32::from_be_bytes(len).try_into().ok()?)?;
     let (rest, key_id) = split_end(rest, key_id_len.into())?;
     let (_, signer) = split_end(rest, signer_len.into())?;
     let id_type = *["PGP", "X509", "PKCS#7"].get(usize::from(id_type))?;
-    let hash = HASHES.get(usize::from(hash)).copied().unwrap_or("unknown");
+    let hash = *HASHES.get(usize::from(hash))?;
+    if algorithm >= ALGORITHMS || signature.is_empty() {
+        return None;
+    }
     let named = Signature { id_type, signer, key_id, hash, signature };
     if id_type != "PKCS#7" {
         return Some(named);
     }
     let unnamed = Signature { id_type, signer: &[], key_id: &[], hash: "unknown", signature: &[] };
     Some(signer_info(signature).unwrap_or(unnamed))
+}
+
+/// Whether a file ends as a signed one does, readable or not.
+pub fn is_marked(file: &[u8]) -> bool {
+    file.ends_with(MARK)
 }
 
 fn split_end(bytes: &[u8], len: usize) -> Option<(&[u8], &[u8])> {
@@ -213,7 +224,7 @@ mod tests {
         let issuer = der(SEQUENCE, &[&name_part(COMMON_NAME, b"Key")]);
         let message = message(&issuer, SHA256, b"sig");
         let unnamed = Signature { id_type: "PKCS#7", signer: b"", key_id: b"", hash: "unknown", signature: b"" };
-        for len in 0..message.len() {
+        for len in 1..message.len() {
             assert_eq!(of(&file(0, 2, b"", b"", &message[..len])), Some(unnamed), "{len}");
         }
     }
@@ -230,6 +241,11 @@ mod tests {
         assert_eq!(of(b"ELF"), None);
         assert_eq!(of(MARK), None);
         assert_eq!(of(&file(0, 3, b"", b"", b"sig")), None);
+        assert_eq!(of(&file(9, 1, b"", b"", b"sig")), None);
+        assert_eq!(of(&file(0, 2, b"", b"", b"")), None);
+        let mut unknown_algorithm = file(0, 1, b"", b"", b"sig");
+        unknown_algorithm[b"ELFsig".len()] = 2;
+        assert_eq!(of(&unknown_algorithm), None);
         let mut too_long = file(0, 2, b"", b"", b"sig");
         let at = too_long.len() - MARK.len() - 4;
         too_long[at] = 0xff;
