@@ -60,13 +60,15 @@ fn signed(signature: &Signature<'_>) -> Value {
         ("id", signature.id_type.into()),
         ("signer", signature.signer.into()),
         ("key", Value::Text(hex(signature.key_id, b":"))),
-        ("hash", signature.hash.into()),
+        ("hash", signature.hash.to_string().into()),
         ("signature", Value::Text(hex(signature.signature, b":"))),
     ])
 }
 
 #[cfg(test)]
 mod tests {
+    use modfile::signature::Hash;
+
     use super::*;
 
     #[test]
@@ -74,8 +76,13 @@ mod tests {
         let info = Modinfo::new(
             b"name=a\0alias=x\0depends=b,c\0license=GPL\0odd=1\0odd=2\0parm=n:how many\0parmtype=n:int\0parmtype=m:bool\0",
         );
-        let signature =
-            Signature { id_type: "PKCS#7", signer: b"Me", key_id: &[1, 2], hash: "sha256", signature: &[0xab] };
+        let signature = Signature {
+            id_type: "PKCS#7",
+            signer: b"Me",
+            key_id: &[1, 2],
+            hash: Hash::Named("sha256"),
+            signature: &[0xab],
+        };
         let mut out = Vec::new();
         object("a", Some(b"/a.ko"), &info, Some(&signature)).write(&mut out);
         let expected = r#"{

@@ -100,7 +100,7 @@ pub(super) fn signature_fields(signature: &Signature<'_>) -> [(&'static str, Vec
         ("sig_id", signature.id_type.into()),
         ("signer", signature.signer.into()),
         ("sig_key", hex(signature.key_id, b":\n\t\t")),
-        ("sig_hashalgo", signature.hash.into()),
+        ("sig_hashalgo", signature.hash.to_string().into()),
         ("signature", hex(signature.signature, b":\n\t\t")),
     ]
 }
@@ -130,6 +130,8 @@ fn label(key: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use modfile::signature::Hash;
+
     use super::*;
 
     const INFO: &[u8] = b"license=GPL\0parmtype=n:int\0author=A\xe9\0exactly16chars__=v\0exactly15chars_=v\0\
@@ -164,8 +166,13 @@ parm:           n:how many (int)
 
     #[test]
     fn a_signature_is_the_last_of_the_fields() {
-        let signature =
-            Signature { id_type: "PKCS#7", signer: b"Me", key_id: &[1], hash: "sha256", signature: &[0xab; 21] };
+        let signature = Signature {
+            id_type: "PKCS#7",
+            signer: b"Me",
+            key_id: &[1],
+            hash: Hash::Named("sha256"),
+            signature: &[0xab; 21],
+        };
         let style = Style { field: None, end: b'\n' };
         let (info, mut out) = (Modinfo::new(b"parm=a:b\0x=y\0"), Vec::new());
         style.contents(&info, Some(&signature), &mut out);
