@@ -11,6 +11,8 @@
 use alloc::string::String;
 use core::fmt::{self, Write as _};
 
+use crate::bytes::nul;
+
 const MARK: &[u8] = b"~Module signature appended~\n";
 const TRAILER_BYTES: usize = 12;
 
@@ -149,10 +151,12 @@ fn signer_info(message: &[u8]) -> Option<Signature<'_>> {
 
 fn signer<'a>(info: &mut Der<'a>) -> Option<Signature<'a>> {
     info.integer()?;
-    let (signer, serial) = info.within(SEQUENCE, |certificate| {
-        let signer = certificate.within(SEQUENCE, common_name)?;
-        Some((signer, certificate.integer()?))
+    let (name, serial) = info.within(SEQUENCE, |certificate| {
+        let name = certificate.within(SEQUENCE, common_name)?;
+        Some((name, certificate.integer()?))
     })?;
+    // To C a name ends at the first NUL.
+    let signer = &name[..nul(name).unwrap_or(name.len())];
     let identifier = info.algorithm_identifier()?;
     info.skip(CONTEXT_0)?;
     info.algorithm()?;
@@ -185,8 +189,11 @@ fn common_name<'a>(name: &mut Der<'a>) -> Option<&'a [u8]> {
 const INTEGER: u8 = 0x02;
 const OCTETS: u8 = 0x04;
 const IDENTIFIER: u8 = 0x06;
-/// UTF-8, numeric, printable, teletex, IA5, universal and BMP strings.
-const STRINGS: &[u8] = &[0x0c, 0x12, 0x13, 0x14, 0x16, 0x1c, 0x1e];
+const UTF8_STRING: u8 = 0x0c;
+const UNIVERSAL_STRING: u8 = 0x1c;
+const BMP_STRING: u8 = 0x1e;
+/// Numeric, printable, teletex and IA5 strings.
+const OTHER_STRINGS: &[u8] = &[0x12, 0x13, 0x14, 0x16];
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const CONTEXT_0: u8 = 0xa0;
@@ -287,7 +294,13 @@ impl<'a> Der<'a> {
     /// A part of a name, which may be of any kind that holds letters.
     fn string(&mut self) -> Option<&'a [u8]> {
         let (tag, content) = self.next()?;
-        STRINGS.contains(&tag).then_some(content)
+        let is_sound = match tag {
+            UTF8_STRING => core::str::from_utf8(content).is_ok(),
+            UNIVERSAL_STRING => content.len().is_multiple_of(4),
+            BMP_STRING => content.len().is_multiple_of(2),
+            _ => OTHER_STRINGS.contains(&tag),
+        };
+        is_sound.then_some(content)
     }
 }
 
