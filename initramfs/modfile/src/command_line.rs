@@ -40,9 +40,13 @@ fn split(line: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let words = line.split(move |character: char| {
         quoted ^= character == '"';
-        !quoted && matches!(character, ' ' | '\t'..='\r')
+        !quoted && is_blank(character)
     });
     words.filter(|word| word.bytes().filter(|byte| *byte == b'"').count() % 2 == 0)
+}
+
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t'..='\r')
 }
 
 fn read(word: &str) -> Vec<Word> {
@@ -55,7 +59,8 @@ fn read(word: &str) -> Vec<Word> {
         None => (word, None),
     };
     match (name.split_once('.'), value) {
-        _ if name.contains('"') || name.matches('.').count() > 1 => Vec::new(),
+        _ if name.contains(|character| character == '"' || is_blank(character)) => Vec::new(),
+        _ if name.matches('.').count() > 1 => Vec::new(),
         (Some(("modprobe", "blacklist")), Some(value)) => {
             let quote = if moved_quote { "\"" } else { "" };
             format!("{quote}{value}").split(',').map(|module| Word::Blacklist(module.into())).collect()
@@ -67,7 +72,7 @@ fn read(word: &str) -> Vec<Word> {
                 Some(value) => format!("{parameter}={value}"),
                 None => parameter.into(),
             };
-            [Word::Options { module: normal, text }].into()
+            [Word::Options { module: normal, text: text.replace('\t', " ") }].into()
         }
         _ => Vec::new(),
     }
@@ -115,6 +120,7 @@ mod tests {
     fn quotes_hold_blanks_in_values_only() {
         check("m.q=\"v w\" m.r=1\"2 3\"4", &["m: q=\"v w\"", "m: r=1\"2 3\"4"]);
         check("\"m.r=v w\" \"modprobe.blacklist=a,b\"", &["m: r=\"v w\"", "blacklist \"a", "blacklist b\""]);
+        check("\"m s.t=1\" m.q=\"1\t2\"", &["m: q=\"1 2\""]);
         check("a\"b.c=d e\"f a.\"b c\"=1 \"a.b\" \"\"a.b=1 x.y", &["x: y"]);
         check("x.y=1 a.b=\"c d", &["x: y=1"]);
     }

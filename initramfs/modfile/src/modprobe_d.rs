@@ -181,8 +181,15 @@ fn split_word(text: &str) -> Option<(&str, &str)> {
     (!word.is_empty()).then_some((word, rest))
 }
 
+/// The words of a list. As in kmod, a single blank before the first one belongs to it, so that `softdep a  pre: b` with
+/// two blanks after the name says nothing; two more, or none, are as they should be.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split([' ', '\t']).filter(|word| !word.is_empty())
+    let is_blank = |character: char| matches!(character, ' ' | '\t'..='\r');
+    let mut start = text.chars();
+    let glued = start.next().is_some_and(is_blank) && start.next().is_some_and(|second| !is_blank(second));
+    let first_end = text[usize::from(glued)..].find(is_blank).map_or(text.len(), |end| end + usize::from(glued));
+    let (first, rest) = if glued { text.split_at(first_end) } else { ("", text) };
+    core::iter::once(first).chain(rest.split(is_blank)).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -222,6 +229,7 @@ mod tests {
             ("install a[b-c]-d  x\t$Y", Directive::Install { pattern: named("a[b-c]_d"), command: named(" x\t$Y") }),
             ("remove a\tb", Directive::Remove { pattern: named("a"), command: named("b") }),
             ("weakdep a b-c\t d ", Directive::Weakdep { pattern: named("a"), names: named("b-c d") }),
+            ("weakdep a  b c", Directive::Weakdep { pattern: named("a"), names: named(" b c") }),
         ] {
             assert_eq!(directive(line), Ok(Some(expected)), "{line}");
         }
@@ -238,6 +246,10 @@ mod tests {
             ("pre:a", &[], &[]),
             ("pre: post:", &[], &[]),
             ("pre : a", &[], &[]),
+            (" pre: a post: b", &[], &["b"]),
+            (" x pre: a", &["a"], &[]),
+            ("  pre: a\x0bb\r", &["a", "b"], &[]),
+            ("\t", &[], &[]),
         ] {
             match directive(&format!("softdep m-n {text}")) {
                 Ok(Some(Directive::Softdep(softdep))) => {
