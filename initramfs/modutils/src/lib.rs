@@ -11,6 +11,7 @@ pub mod explain;
 #[cfg(test)]
 mod fake;
 pub mod getopt;
+pub mod index;
 pub mod insmod;
 pub mod json;
 pub mod kernel;
@@ -20,6 +21,7 @@ pub mod load;
 pub mod log;
 pub mod lookup;
 pub mod lsmod;
+pub mod mapped;
 pub mod modinfo;
 pub mod modprobe;
 pub mod params;

@@ -5,7 +5,7 @@ mod insert;
 mod remove;
 mod show;
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 use crate::{
     Tool,
@@ -19,6 +19,9 @@ use crate::{
     tree::Tree,
 };
 use arguments::{Job, Options};
+
+/// Output is collected up to here, bytes, unless something is done between two lines.
+const OUT_BYTES: usize = 1 << 16;
 
 /// Runs the tool; the exit code.
 pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
@@ -37,14 +40,35 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
         [] => Config::read(DIRECTORIES, tree.directory()),
         paths => Config::read(paths, tree.directory()),
     };
-    for complaint in complaints {
-        log.error(complaint);
+    if library_heeds_errors(std::env::var("KMOD_LOG").ok().as_deref()) {
+        for complaint in complaints {
+            let _ = writeln!(std::io::stderr(), "libkmod: ERROR: {complaint}");
+        }
     }
     let kernel = &mut Running::new(options.inherited.clone());
-    let out = &mut std::io::stdout();
+    let out = &mut BufWriter::with_capacity(OUT_BYTES, std::io::stdout());
     let explainer = &mut Explainer::new(options.explain, &log);
     let mut session = Session { tree: &tree, config: &config, options: &options, log: &log, explainer, kernel, out };
-    u8::from(session.run(&operands).is_err())
+    let failed = session.run(&operands).is_err();
+    // A reader that has gone away is no reason to call work failed that is done.
+    let _ = session.out.flush();
+    for damage in tree.damages() {
+        log.write(Priority::Warning, damage);
+    }
+    failed.into()
+}
+
+/// Whether kmod's library prints errors before the tool has set its own level, which is when it reads the
+/// configuration: `-q` comes too late for them. `KMOD_LOG` is a number of syslog's or the beginning of a name.
+fn library_heeds_errors(level: Option<&str>) -> bool {
+    let Some(level) = level else { return true };
+    let text = level.trim_start();
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let after = digits.trim_start_matches(|character: char| character.is_ascii_digit());
+    if after.len() < digits.len() && !after.starts_with(|character: char| !character.is_ascii_whitespace()) {
+        return text[..text.len() - after.len()].parse::<i32>().is_ok_and(|level| level >= Priority::Error as i32);
+    }
+    ["err", "info", "debug"].iter().any(|name| level.starts_with(name))
 }
 
 /// Everything a run works with.
@@ -99,7 +123,15 @@ impl Session<'_> {
 
     fn print(&mut self, line: std::fmt::Arguments<'_>) {
         // A reader that has gone away is no reason to leave the work half done.
-        let _ = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
+        let _ = writeln!(self.out, "{line}");
+    }
+
+    /// Before something is done: what was printed so far has to be seen first.
+    fn is_dry_run(&mut self) -> bool {
+        if !self.options.dry_run {
+            let _ = self.out.flush();
+        }
+        self.options.dry_run
     }
 }
 

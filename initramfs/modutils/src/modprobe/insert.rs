@@ -1,6 +1,6 @@
 //! Loading: from an operand to the kernel's answer for each step.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use modfile::alias::module_name;
 
@@ -11,6 +11,7 @@ use crate::{
     lookup::Module,
     plan::{self, Action, Step, Target},
     sys::Refusal,
+    tree::absolute,
 };
 
 impl Session<'_> {
@@ -41,7 +42,10 @@ impl Session<'_> {
     }
 
     fn file_target(&self, operand: &str, params: Option<String>) -> Result<Target, Failure> {
-        let path = std::fs::metadata(operand).and_then(|_| std::path::absolute(operand));
+        let path = match std::fs::metadata(operand) {
+            Ok(_) if operand.ends_with('/') => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+            found => found.map(|_| absolute(operand)),
+        };
         let path = path.map_err(|error| {
             self.fail(format_args!("Failed to get module from path {operand}: {}", Refusal::from(error)))
         })?;
@@ -83,7 +87,7 @@ impl Session<'_> {
                 if self.tree.is_builtin(name) {
                     self.show(format_args!("builtin {name}"));
                 }
-                if self.options.dry_run {
+                if self.is_dry_run() {
                     return Ok(());
                 }
                 self.log.error(format_args!("could not find module by name='{name}'"));
@@ -93,7 +97,7 @@ impl Session<'_> {
     }
 
     fn take_file(&mut self, path: &Path, options: &str) -> Result<(), LoadError> {
-        if self.options.dry_run {
+        if self.is_dry_run() {
             return Ok(());
         }
         let result = self.kernel.insert(path, options, self.options.flags);
@@ -106,7 +110,7 @@ impl Session<'_> {
 
     fn take_command(&mut self, name: &str, command: &str, options: &str) -> Result<(), LoadError> {
         self.show(format_args!("install {command} {options}"));
-        if self.options.dry_run {
+        if self.is_dry_run() {
             return Ok(());
         }
         let command = command.replace("$CMDLINE_OPTS", options);

@@ -98,7 +98,7 @@ impl Session<'_> {
     fn remove_by_command(&mut self, name: &str, command: &str) -> Result<(), Failure> {
         let command = command.replace("$CMDLINE_OPTS", "");
         self.show(format_args!("remove {command}"));
-        if self.options.dry_run {
+        if self.is_dry_run() {
             return Ok(());
         }
         match self.kernel.run(name, &command) {
@@ -109,7 +109,7 @@ impl Session<'_> {
 
     fn remove_one(&mut self, name: &str) -> Result<(), Failure> {
         self.show(format_args!("rmmod {name}"));
-        if self.options.dry_run {
+        if self.is_dry_run() {
             return Ok(());
         }
         let mut left = Duration::from_millis(self.options.wait_ms);
