@@ -1,6 +1,6 @@
 //! The gate through which every byte of an input is fetched.
 
-use core::hint::select_unpredictable;
+use core::{hint::select_unpredictable, ops::Range};
 
 use crate::Error;
 
@@ -27,6 +27,11 @@ impl<'a> Bytes<'a> {
 
     pub(crate) const fn len(self) -> u64 {
         self.data.len() as u64
+    }
+
+    /// Where these bytes lie in the file.
+    pub(crate) const fn range(self) -> Range<u64> {
+        self.start..self.start + self.len()
     }
 
     /// The part at `offset`, or the error `what` when it does not lie wholly inside.

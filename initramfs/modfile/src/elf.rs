@@ -3,6 +3,8 @@
 //! Both classes and both byte orders. Section counts beyond 0xfeff (the `SHN_XINDEX` escape) are refused, as the
 //! kernel's module loader does.
 
+use core::ops::Range;
+
 use crate::{Error, bytes::Bytes};
 
 /// `sh_type`: the symbol table.
@@ -237,28 +239,28 @@ impl<'a> Elf<'a> {
     /// The bytes are no relocatable ELF object, or one of these three does not lie inside them.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let bytes = Bytes::new(bytes);
-        let layout = layout(bytes)?;
-        let header = bytes.part(0, layout.header_size() as u64, "file ends inside the ELF header")?.all();
-        if layout.half(header, 16) != ET_REL {
-            return Err(bytes.error("not a relocatable object (e_type)", 16));
-        }
-        let tail = layout.header_size() - 6;
-        let (entry_size, count, names_index) =
-            (layout.half(header, tail), layout.half(header, tail + 2), layout.half(header, tail + 4));
-        if usize::from(entry_size) != layout.section_header_size() {
-            return Err(bytes.error("wrong size of a section header (e_shentsize)", tail as u64));
-        }
-        if count >= SHN_LORESERVE {
-            return Err(bytes.error("too many sections (e_shnum)", tail as u64 + 2));
-        }
-        let table_at = layout.long(header, 24 + 2 * layout.word_size());
-        let table_len = u64::from(entry_size) * u64::from(count);
-        let headers = bytes.part(table_at, table_len, "section table lies outside the file")?;
-        let mut elf = Self { bytes, layout, machine: layout.half(header, 18), headers, names: bytes };
-        let bad_names = bytes.error("no section holds the section names (e_shstrndx)", tail as u64 + 4);
-        let record = elf.header(names_index).ok_or(bad_names)?;
-        elf.names = elf.contents(record, names_index)?;
+        let header = Header::parse(bytes)?;
+        let table = header.table;
+        let headers = bytes.part(table.start, table.end - table.start, "section table lies outside the file")?;
+        let mut elf = Self { bytes, layout: header.layout, machine: header.machine, headers, names: bytes };
+        let bad_names = bytes.error("no section holds the section names (e_shstrndx)", header.names_at);
+        let record = elf.header(header.names).ok_or(bad_names)?;
+        elf.names = elf.contents(record, header.names)?;
         Ok(elf)
+    }
+
+    /// Where the section headers lie in a file that begins with these bytes. With them in place [`Elf::parse`]
+    /// succeeds, with [`Elf::names_range`] in addition sections can be found: not all of a file need be read.
+    ///
+    /// # Errors
+    /// As [`Elf::parse`].
+    pub fn table_range(start: &[u8]) -> Result<Range<u64>, Error> {
+        Ok(Header::parse(Bytes::new(start))?.table)
+    }
+
+    /// Where the names of the sections lie in the file.
+    pub const fn names_range(&self) -> Range<u64> {
+        self.names.range()
     }
 
     /// Word size and byte order.
@@ -438,6 +440,40 @@ impl<'a> Elf<'a> {
             entry_size: layout.long(record, 16 + 5 * word),
             data: self.contents(record, index)?.all(),
         })
+    }
+}
+
+/// What the ELF header says that is of use here.
+struct Header {
+    layout: Layout,
+    machine: u16,
+    /// The section headers.
+    table: Range<u64>,
+    /// Index of the section with the names, and where that index is.
+    names: u16,
+    names_at: u64,
+}
+
+impl Header {
+    fn parse(bytes: Bytes<'_>) -> Result<Self, Error> {
+        let layout = layout(bytes)?;
+        let header = bytes.part(0, layout.header_size() as u64, "file ends inside the ELF header")?.all();
+        if layout.half(header, 16) != ET_REL {
+            return Err(bytes.error("not a relocatable object (e_type)", 16));
+        }
+        let tail = layout.header_size() - 6;
+        let (entry_size, count) = (layout.half(header, tail), layout.half(header, tail + 2));
+        if usize::from(entry_size) != layout.section_header_size() {
+            return Err(bytes.error("wrong size of a section header (e_shentsize)", tail as u64));
+        }
+        if count >= SHN_LORESERVE {
+            return Err(bytes.error("too many sections (e_shnum)", tail as u64 + 2));
+        }
+        let table = layout.long(header, 24 + 2 * layout.word_size());
+        let outside = bytes.error("section table lies outside the file", table);
+        let end = table.checked_add(u64::from(entry_size) * u64::from(count)).ok_or(outside)?;
+        let (names, machine) = (layout.half(header, tail + 4), layout.half(header, 18));
+        Ok(Self { layout, machine, table: table..end, names, names_at: tail as u64 + 4 })
     }
 }
 

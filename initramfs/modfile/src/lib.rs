@@ -21,6 +21,7 @@ extern crate alloc;
 pub mod alias;
 mod bytes;
 pub mod command_line;
+pub mod depmod_d;
 pub mod edit;
 pub mod elf;
 mod error;

@@ -91,7 +91,7 @@ impl Log {
     /// Says something that is no message of kmod's, and so has no priority.
     pub fn note(&self, text: impl std::fmt::Display) {
         if self.syslog {
-            return to_syslog(Priority::Warning, &text.to_string());
+            return to_syslog(Priority::Warning, text.to_string().as_bytes());
         }
         let _ = std::io::stderr().write_all(format!("{}: {text}\n", self.program).as_bytes());
     }
