@@ -4,6 +4,7 @@
 //!
 //! - [`error`], [`process`], [`interrupt`], [`progress`], [`cache`]: the ground everything stands on
 //! - [`kernel`]: the matrix; fetching, verifying and unpacking kernels
+//! - [`peers`]: what our tools are compared with
 //! - [`module`]: guest modules, built by each kernel's own kbuild
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
@@ -25,6 +26,7 @@ pub mod image;
 pub mod interrupt;
 pub mod kernel;
 pub mod module;
+pub mod peers;
 pub mod process;
 pub mod programs;
 pub mod progress;

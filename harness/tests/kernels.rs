@@ -14,7 +14,7 @@ use std::{
 use modrig::{
     cache::{Cache, Digest},
     error::{Blame, Error},
-    kernel::{Catalog, FetchOptions, Headers, Kernel, Store},
+    kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
     progress::Progress,
 };
 
@@ -241,8 +241,8 @@ impl Setting {
         Self { dir, server, options }
     }
 
-    fn catalog(&self) -> Catalog {
-        Catalog::load(&self.dir.path().join("kernels.toml")).unwrap()
+    fn catalog(&self) -> Kernels {
+        Kernels::load(&self.dir.path().join("kernels.toml")).unwrap()
     }
 
     fn store(&self) -> Store {
