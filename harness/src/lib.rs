@@ -10,6 +10,7 @@
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
 //! - [`check`], [`errno`], [`behaviour`], [`guest`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`]: the scenarios
+//! - [`compare`]: our module tools beside the real kmod
 //! - [`run`], [`suite`]: one case, many cases
 //! - [`report`], [`mod@bench`], [`cli`]: what people see
 
@@ -18,6 +19,7 @@ pub mod bench;
 pub mod cache;
 pub mod check;
 pub mod cli;
+pub mod compare;
 pub mod console;
 pub mod errno;
 pub mod error;

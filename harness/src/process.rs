@@ -1,11 +1,16 @@
 //! Child processes that never outlive us.
 
-use std::{io, os::unix::process::CommandExt as _, process::Output, time::Duration};
+use std::{
+    io,
+    os::unix::process::CommandExt as _,
+    process::Output,
+    time::{Duration, Instant},
+};
 
 use duct::Expression;
 
 use crate::{
-    error::{Context as _, Error, Result},
+    error::{Context as _, Result},
     interrupt,
 };
 
@@ -14,20 +19,29 @@ use crate::{
 /// # Errors
 /// It cannot be started, or the user asked to stop: then its whole process group is killed.
 pub fn run(what: &str, command: Expression) -> Result<Output> {
+    Ok(run_within(what, command, Duration::MAX)?.expect("no time is that long"))
+}
+
+/// As [`run`], for so long at most; `None` when it had to be killed.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_within(what: &str, command: Expression, limit: Duration) -> Result<Option<Output>> {
+    let begun = Instant::now();
     let handle = tied(command).stdin_null().unchecked().start().context(|| format!("cannot start {what}"))?;
     loop {
-        if let Some(output) =
-            handle.wait_timeout(Duration::from_millis(200)).context(|| format!("cannot wait for {what}"))?
-        {
-            return Ok(output.clone());
+        let pause = Duration::from_millis(200).min(limit);
+        if let Some(output) = handle.wait_timeout(pause).context(|| format!("cannot wait for {what}"))? {
+            return Ok(Some(output.clone()));
         }
-        if interrupt::asked() {
+        if interrupt::asked() || begun.elapsed() >= limit {
             for leader in handle.pids() {
                 // SAFETY: kill takes two numbers. The child has not been waited for, so its number is still its own.
                 unsafe { libc::kill(-(leader as libc::pid_t), libc::SIGKILL) };
             }
             handle.kill().context(|| format!("cannot kill {what}"))?;
-            return Err(Error::interrupted());
+            interrupt::check()?;
+            return Ok(None);
         }
     }
 }
