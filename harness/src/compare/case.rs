@@ -91,6 +91,29 @@ impl Case {
     }
 }
 
+impl Outcome {
+    /// The same with the directory's own path, where a tool prints it, as `$PWD`: a person need not read it each time.
+    pub(super) fn seen_from(mut self, directory: &Path) -> Self {
+        let path = directory.as_os_str().as_encoded_bytes();
+        for text in self.said.iter_mut().flat_map(|said| [&mut said.out, &mut said.err]) {
+            *text = replaced(text, path, b"$PWD");
+        }
+        self
+    }
+}
+
+fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut result = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memmem::find(rest, old) {
+        result.extend_from_slice(&rest[..at]);
+        result.extend_from_slice(new);
+        rest = &rest[at + old.len()..];
+    }
+    result.extend_from_slice(rest);
+    result
+}
+
 fn put_at(place: &Path, put: &Put) -> io::Result<()> {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent)?;

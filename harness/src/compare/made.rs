@@ -1,8 +1,7 @@
-//! A tree of small modules, made on the spot, with everything in it that the tools look at.
+//! Trees of small modules, made on the spot, with everything in them that the tools look at.
 
 use std::{
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,45 +18,53 @@ use crate::error::{Context as _, Error, Result};
 /// The release that the modules are for.
 pub(super) const RELEASE: &str = "6.99.1-made";
 
-/// The tree, without and with the files of depmod.
+/// The trees.
 #[derive(Debug)]
 pub(super) struct Made {
-    plain: PathBuf,
+    sound: PathBuf,
+    odd: PathBuf,
     indexed: PathBuf,
 }
 
 impl Made {
-    /// Makes the tree below a directory. Its index is the real kmod's work, so that ours is judged by that.
+    /// Makes the trees below a directory. The index is the real kmod's work, so that ours is judged by that.
     pub(super) fn new(place: &Path, tools: &Tools) -> Result<Self> {
-        let made = Self { plain: place.join("made"), indexed: place.join("indexed") };
-        for root in [&made.plain, &made.indexed] {
-            write_tree(&root.join("lib/modules").join(RELEASE)).context(|| "cannot write the made modules")?;
+        let [sound, odd, indexed] = ["sound", "odd", "indexed"].map(|name| place.join(name));
+        let failed = || "cannot write the made modules";
+        for root in [&sound, &odd, &indexed] {
+            write_tree(root, sound_files()).context(failed)?;
         }
-        index(tools, &made.indexed, &made.indexed, RELEASE)?;
-        Ok(made)
+        write_tree(&odd, odd_files()).context(failed)?;
+        index(tools, &indexed, &indexed, RELEASE)?;
+        Ok(Self { sound, odd, indexed })
     }
 
-    /// `root`: the tree, to be read.
-    pub(super) fn plain(&self) -> Input {
-        vec![("root".into(), Put::Link(self.plain.clone()))]
+    /// `root`: a tree without a fault, to be read.
+    pub(super) fn sound(&self) -> Input {
+        vec![("root".into(), Put::Link(self.sound.clone()))]
     }
 
-    /// `root`: the tree, to be written.
+    /// `root`: the same, to be written.
     pub(super) fn copy(&self) -> Input {
-        vec![("root".into(), Put::Copy(self.plain.clone()))]
+        vec![("root".into(), Put::Copy(self.sound.clone()))]
     }
 
-    /// `root`: the tree with its indexes, to be read.
+    /// `root`: the same and what tools complain of, to be read.
+    pub(super) fn odd(&self) -> Input {
+        vec![("root".into(), Put::Link(self.odd.clone()))]
+    }
+
+    /// `root`: the tree without a fault and its indexes, to be read.
     pub(super) fn indexed(&self) -> Input {
         vec![("root".into(), Put::Link(self.indexed.clone()))]
     }
 
-    /// `root`: the tree with its indexes, to be written.
+    /// `root`: the same, to be written.
     pub(super) fn indexed_copy(&self) -> Input {
         vec![("root".into(), Put::Copy(self.indexed.clone()))]
     }
 
-    /// A file that depmod has written.
+    /// A file of the tree with indexes.
     pub(super) fn index_file(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.indexed.join("lib/modules").join(RELEASE).join(name);
         fs::read(&path).context(|| format!("cannot read `{}`", path.display()))
@@ -75,28 +82,27 @@ pub(super) fn index(tools: &Tools, root: &Path, out: &Path, release: &str) -> Re
     }
 }
 
-fn write_tree(modules: &Path) -> std::io::Result<()> {
-    for (place, bytes) in files() {
-        let path = modules.join(place);
-        fs::create_dir_all(path.parent().unwrap_or(modules))?;
-        fs::File::create(path)?.write_all(&bytes)?;
+/// Places below the release's directory, and contents.
+type Files = Vec<(String, Vec<u8>)>;
+
+fn write_tree(root: &Path, files: Files) -> std::io::Result<()> {
+    for (place, bytes) in files {
+        let path = root.join("lib/modules").join(RELEASE).join(place);
+        fs::create_dir_all(path.parent().unwrap_or(root))?;
+        fs::write(path, bytes)?;
     }
     Ok(())
 }
 
-/// All files, in the order in which they are written.
-fn files() -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
+/// What no tool complains of.
+fn sound_files() -> Files {
+    let mut files = Files::new();
     let mut add = |place: &str, bytes: Vec<u8>| files.push((place.to_owned(), bytes));
-    for (place, module) in linked().into_iter().chain(telling()).chain(odd()) {
+    for (place, module) in linked().into_iter().chain(telling()).chain(unusual()) {
         add(&format!("kernel/{place}.ko"), module.build());
     }
-    for number in 0..24 {
-        let (name, next) = (format!("many_{number:02}"), format!("given_{:02}", (number * 7 + 5) % 24));
-        // Every module needs one with a larger number only, lest there be a cycle.
-        let module = Module::new(&name).exports(&format!("given_{number:02}"));
-        let later = (number * 7 + 5) % 24 > number;
-        add(&format!("kernel/many/{name}.ko"), if later { module.needs(&next) } else { module }.build());
+    for (name, module) in (0..24).map(one_of_many) {
+        add(&format!("kernel/many/{name}.ko"), module.build());
     }
     let signed = Module::new("signed_old").modinfo("license", "GPL").build();
     add(
@@ -106,23 +112,44 @@ fn files() -> Vec<(String, Vec<u8>)> {
     add("kernel/sign/signed_pgp.ko", [signed.clone(), signature(0, b"", b"\xff", &[1; 20])].concat());
     add("kernel/sign/signed_junk.ko", [signed.clone(), signature(2, b"", b"", b"no DER")].concat());
     add("kernel/sign/signed_other.ko", [signed, signature(9, b"", b"", b"x")].concat());
-    let packed = Module::new("packed").modinfo("alias", "packed:*").needs("base_one").build();
+    let packed = packed();
     add("kernel/packed/packed_xz.ko.xz", xz(&packed));
     add("kernel/packed/packed_zst.ko.zst", zstd(&packed));
-    add("kernel/packed/misnamed.ko.xz", packed.clone());
-    add("kernel/packed/misnamed_plain.ko", xz(&packed));
     add("updates/twice.ko", Module::new("twice").modinfo("description", "updated").build());
     add("extra/twice.ko", Module::new("twice").modinfo("description", "extra").build());
     add("kernel/a/twice.ko", Module::new("twice").modinfo("description", "old").build());
     add("build/no.ko", Module::new("no").build());
     add("kernel/text.ko.txt", b"no module".to_vec());
-    add("kernel/.ko", Module::new("nameless").build());
-    let order =
-        "kernel/net/base.ko\nkernel/net/mid.ko\nkernel/many/many_13.ko\nkernel/gone.ko\nkernel/packed/packed_xz.ko\n";
-    add("modules.order", order.into());
-    add("modules.builtin", b"kernel/fs/inner.ko\nkernel/drivers/built-in-two.ko\n\nkernel/lib/third.ko\n".to_vec());
+    add("modules.order", ORDER.into());
+    add("modules.builtin", b"kernel/fs/inner.ko\nkernel/drivers/built-in-two.ko\nkernel/lib/third.ko\n".to_vec());
     add("modules.builtin.modinfo", BUILTIN_MODINFO.into());
     files
+}
+
+/// What a tool may complain of, or see in another way than its neighbour.
+fn odd_files() -> Files {
+    let streamed = ruzstd::encoding::compress_to_vec(&packed()[..], ruzstd::encoding::CompressionLevel::Fastest);
+    let mut files: Files = odd().into_iter().map(|(place, odd)| (format!("kernel/{place}.ko"), odd.build())).collect();
+    files.push(("kernel/packed/misnamed_plain.ko".into(), xz(&packed())));
+    files.push(("kernel/packed/misnamed.ko.xz".into(), packed()));
+    files.push(("kernel/packed/streamed.ko.zst".into(), streamed));
+    files.push(("kernel/.ko".into(), Module::new("nameless").build()));
+    files
+}
+
+const ORDER: &str =
+    "kernel/net/base.ko\nkernel/net/mid.ko\nkernel/many/many_13.ko\nkernel/gone.ko\nkernel/packed/packed_xz.ko\n";
+
+/// Every module needs one with a larger number only, lest there be a circle.
+fn one_of_many(number: u32) -> (String, Module) {
+    let name = format!("many_{number:02}");
+    let module = Module::new(&name).exports(&format!("given_{number:02}"));
+    let other = (number * 7 + 5) % 24;
+    (name, if other > number { module.needs(&format!("given_{other:02}")) } else { module })
+}
+
+fn packed() -> Vec<u8> {
+    Module::new("packed").modinfo("alias", "packed:*").needs("base_one").build()
 }
 
 const BUILTIN_MODINFO: &[u8] = b"inner.license=GPL\0inner.file=fs/inner\0inner.alias=fs-inner\0inner.parm=x:A number\0\
@@ -183,10 +210,6 @@ fn telling() -> Vec<(&'static str, Module)> {
                 .modinfo("alias", "of:N*T*Ca,b-c"),
         ),
         ("tell/ranges", Module::new("ranges").modinfo("alias", "usb:v[0-9]p-[a-c-e]*").modinfo("alias", "x-y?z")),
-        (
-            "tell/brackets",
-            Module::new("brackets").modinfo("alias", "open:[a-").modinfo("alias", "shut:a]b").modinfo("alias", ""),
-        ),
         ("tell/shared-a", Module::new("shared_a").modinfo("alias", "shared:*").modinfo("alias", "shared:1*")),
         ("tell/shared_b", Module::new("shared_b").modinfo("alias", "shared:*").modinfo("alias", "shared:12")),
         (
@@ -194,8 +217,6 @@ fn telling() -> Vec<(&'static str, Module)> {
             Module::new("dev_one").modinfo("alias", "devname:one/ctl").modinfo("alias", "char-major-10-229"),
         ),
         ("tell/dev-two", Module::new("dev_two").modinfo("alias", "block-major-7-1").modinfo("alias", "devname:two")),
-        ("tell/dev-bad", Module::new("dev_bad").modinfo("alias", "devname:bad")),
-        ("tell/dev-odd", Module::new("dev_odd").modinfo("alias", "devname:odd").modinfo("alias", "char-major-x-*")),
         (
             "tell/soft",
             Module::new("soft").modinfo("softdep", "pre: base mid post: pci").modinfo("softdep", "post: top"),
@@ -206,14 +227,11 @@ fn telling() -> Vec<(&'static str, Module)> {
 }
 
 /// Modules of unusual names and forms.
-fn odd() -> Vec<(&'static str, Module)> {
-    let runs = b"\0\0license=GPL\0\0\0no equals sign\0=no key\0last=unfinished".to_vec();
+fn unusual() -> Vec<(&'static str, Module)> {
     vec![
         ("odd/UPPER", Module::new("UPPER").modinfo("alias", "Upper")),
         ("odd/a.b.c", Module::new("a").exports("abc")),
         ("odd/dash-ed_name", Module::new("dash_ed_name").needs("abc")),
-        ("odd/runs", Module::new("runs").section(".modinfo", runs)),
-        ("odd/silent", Module::new("silent").section(".modinfo", vec![])),
         (
             "odd/small",
             Module::new("small")
@@ -235,6 +253,21 @@ fn odd() -> Vec<(&'static str, Module)> {
     ]
 }
 
+/// Modules that say strange things.
+fn odd() -> Vec<(&'static str, Module)> {
+    let runs = b"\0\0license=GPL\0\0\0no equals sign\0=no key\0last=unfinished".to_vec();
+    vec![
+        (
+            "tell/brackets",
+            Module::new("brackets").modinfo("alias", "open:[a-").modinfo("alias", "shut:a]b").modinfo("alias", ""),
+        ),
+        ("tell/dev-bad", Module::new("dev_bad").modinfo("alias", "devname:bad")),
+        ("tell/dev-odd", Module::new("dev_odd").modinfo("alias", "devname:odd").modinfo("alias", "char-major-x-*")),
+        ("odd/runs", Module::new("runs").section(".modinfo", runs)),
+        ("odd/silent", Module::new("silent").section(".modinfo", vec![])),
+    ]
+}
+
 /// What is appended to a signed module: signer, key, signature, then 12 bytes about them and the marker.
 fn signature(kind: u8, signer: &[u8], key: &[u8], signature: &[u8]) -> Vec<u8> {
     const SHA256: u8 = 4;
@@ -250,6 +283,9 @@ fn xz(bytes: &[u8]) -> Vec<u8> {
     packed
 }
 
+/// A frame that tells its size, of one block that is not compressed. kmod refuses a frame without its size.
 fn zstd(bytes: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+    let length = bytes.len() as u32;
+    let block = (length << 3 | 1).to_le_bytes();
+    [&b"\x28\xb5\x2f\xfd\xa0"[..], &length.to_le_bytes(), &block[..3], bytes].concat()
 }

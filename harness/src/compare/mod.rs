@@ -109,7 +109,7 @@ fn judged(tools: &Tools, cases: &[Case], place: &std::path::Path, on_end: impl F
             let at = next.fetch_add(1, Ordering::SeqCst);
             let Some(case) = cases.get(at) else { return Ok(()) };
             let [kmod, ours] = [Side::Kmod, Side::Ours].map(|side| case.outcome(tools, side, &directory));
-            let verdict = judge(case, &kmod?, &ours?);
+            let verdict = judge(case, &kmod?.seen_from(&directory), &ours?.seen_from(&directory));
             done.lock().unwrap_or_else(PoisonError::into_inner).insert(at, Judged::new(case, verdict));
             on_end();
         }

@@ -4,7 +4,7 @@ use modfile::{elf::Elf, write::Module};
 
 use super::{
     super::{
-        case::{Case, Put},
+        case::{Case, Input, Put},
         made::Made,
     },
     RELEASE, case,
@@ -153,9 +153,13 @@ const MODULES: &[(&str, &[Edit])] = &[
 ];
 
 /// What is asked about a damaged module, alone and in a tree.
-const ABOUT_MODULES: &str = "modinfo damaged.ko ; modinfo -0 damaged.ko ; modinfo -F vermagic damaged.ko ; modinfo -p damaged.ko ; \
-    modprobe --show-modversions damaged.ko ; modprobe --show-exports damaged.ko ; depmod -b root R ; depmod -n -w -b root R ; \
-    insmod damaged.ko ; insmod -f damaged.ko";
+const ABOUT_MODULES: &[(&str, &str)] = &[
+    ("modinfo", "modinfo damaged.ko ; modinfo -0 damaged.ko ; modinfo -F vermagic damaged.ko ; modinfo -p damaged.ko"),
+    ("versions", "modprobe --show-modversions damaged.ko"),
+    ("exports", "modprobe --show-exports damaged.ko"),
+    ("depmod", "depmod -b root R ; depmod -n -w -b root R"),
+    ("insmod", "insmod damaged.ko ; insmod -f damaged.ko"),
+];
 
 /// Index files: which, and how they are changed. Header: magic, version, reference to the root.
 const INDEXES: &[(&str, &str, &[Edit])] = &[
@@ -196,35 +200,53 @@ const INDEXES: &[(&str, &str, &[Edit])] = &[
 ];
 
 /// What is asked with a damaged index.
-const ABOUT_INDEXES: &str = "modprobe -d root -S R -C none -D base ; modprobe -d root -S R -C none -D top ; \
-    modprobe -d root -S R -C none -R shared:12 ; modprobe -d root -S R -C none -R usb:v5p-b ; \
-    modprobe -d root -S R -C none -D nothing ; modprobe -d root -S R -C none -D soft ; \
-    modprobe -d root -S R -C none -D symbol:left_one ; modprobe -d root -S R -C none -D inner ; \
-    modprobe -d root -S R -C none -R fs-inner ; modprobe -d root -S R -C none -c ; modinfo -b root -k R base inner nothing";
+const ABOUT_INDEXES: &[(&str, &str)] = &[
+    (
+        "plans",
+        "modprobe -d root -S R -C none -D base ; modprobe -d root -S R -C none -D top ; modprobe -d root -S R -C none -D soft ; modprobe -d root -S R -C none -D inner",
+    ),
+    (
+        "lookups",
+        "modprobe -d root -S R -C none -R shared:12 ; modprobe -d root -S R -C none -R usb:v5p-b ; modprobe -d root -S R -C none -R fs-inner ; modprobe -d root -S R -C none -D nothing ; modprobe -d root -S R -C none -D symbol:left_one",
+    ),
+    ("configuration", "modprobe -d root -S R -C none -c"),
+    ("modinfo", "modinfo -b root -k R base inner nothing"),
+];
 
 pub(super) fn cases(made: &Made) -> Result<Vec<Case>> {
-    let mut cases = Vec::new();
     let good = good();
-    for (name, edits) in MODULES {
-        let bytes: std::sync::Arc<[u8]> = edited(&good, edits).into();
-        let place = format!("root/lib/modules/{RELEASE}/kernel/damaged.ko");
-        let input = vec![
-            (place.into(), Put::File(bytes.clone())),
-            ("damaged.ko".into(), Put::File(bytes)),
-            (
-                format!("root/lib/modules/{RELEASE}/kernel/good.ko").into(),
-                Put::File(Module::new("good").needs("given").build().into()),
-            ),
-        ];
-        cases.push(case(format!("damaged/modules/{name}"), RELEASE, ABOUT_MODULES, &input, &[]));
-    }
+    let modules = MODULES.iter().map(|(name, edits)| (*name, module_input(edited(&good, edits))));
+    let mut cases = crossed("damaged", ABOUT_MODULES, &modules.collect::<Vec<_>>());
+    let mut indexes = Vec::new();
     for (name, file, edits) in INDEXES {
-        let bytes = edited(&made.index_file(file)?, edits);
         let mut input = made.indexed_copy();
+        let bytes = edited(&made.index_file(file)?, edits);
         input.push((format!("root/lib/modules/{RELEASE}/{file}").into(), Put::File(bytes.into())));
-        cases.push(case(format!("damaged/indexes/{name}"), RELEASE, ABOUT_INDEXES, &input, &[]));
+        indexes.push((*name, input));
     }
+    cases.extend(crossed("index", ABOUT_INDEXES, &indexes));
     Ok(cases)
+}
+
+/// Every question about every input.
+fn crossed(tool: &str, questions: &[(&str, &str)], inputs: &[(&str, Input)]) -> Vec<Case> {
+    let of = |(question, line): &(&str, &str)| {
+        let case = |(name, input): &(&str, Input)| case(format!("{tool}/{question}/{name}"), RELEASE, line, input, &[]);
+        inputs.iter().map(case).collect::<Vec<_>>()
+    };
+    questions.iter().flat_map(of).collect()
+}
+
+/// The damaged module alone, and in a tree with one that needs it.
+fn module_input(damaged: Vec<u8>) -> Input {
+    let damaged: std::sync::Arc<[u8]> = damaged.into();
+    let in_tree = |name: &str| format!("root/lib/modules/{RELEASE}/kernel/{name}.ko").into();
+    let needy = Module::new("needy").needs("given").build();
+    vec![
+        ("damaged.ko".into(), Put::File(damaged.clone())),
+        (in_tree("damaged"), Put::File(damaged)),
+        (in_tree("needy"), Put::File(needy.into())),
+    ]
 }
 
 /// What is damaged: a module with some of everything.

@@ -121,6 +121,14 @@ const READING: &[Row] = &[
     ("module given alone", "depmod -n -b root $PWD/root/lib/modules/R/kernel/net/mid.ko", &[]),
 ];
 
+/// The tree has things to complain of.
+const ODD: &[Row] = &[
+    ("plain", "depmod -b root -o out R", &[]),
+    ("printed", "depmod -n -b root R", &[]),
+    ("verbose", "depmod -v -b root -o out R", &[]),
+    ("warnings", "depmod -w -b root -o out R", &[]),
+];
+
 /// The tree itself is written.
 const WRITING: &[Row] = &[
     ("in place", "depmod -b root R", &[]),
@@ -198,8 +206,9 @@ const WHOLE_PLAIN: &[Row] = &[
 ];
 
 pub(super) fn on_made(made: &Made) -> Vec<Case> {
-    let mut cases = rows("depmod/made", &made.plain(), READING);
+    let mut cases = rows("depmod/made", &made.sound(), READING);
     cases.extend(rows("depmod/written", &made.copy(), WRITING));
+    cases.extend(rows("depmod/odd", &made.odd(), ODD));
     cases.extend(cycles());
     cases
 }

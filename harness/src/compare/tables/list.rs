@@ -91,5 +91,5 @@ const ROWS: &[(&str, &[Row])] = &[
 ];
 
 pub(super) fn on_made(made: &Made) -> Vec<Case> {
-    ROWS.iter().flat_map(|(tool, cases)| rows(&format!("{tool}/made"), &made.plain(), cases)).collect()
+    ROWS.iter().flat_map(|(tool, cases)| rows(&format!("{tool}/made"), &made.sound(), cases)).collect()
 }

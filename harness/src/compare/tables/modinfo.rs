@@ -45,28 +45,28 @@ const BY_FILE: &[Row] = &[
         &[],
     ),
     (
-        "misnamed",
-        "modinfo root/lib/modules/R/kernel/packed/misnamed.ko.xz root/lib/modules/R/kernel/packed/misnamed_plain.ko",
-        &[],
-    ),
-    (
-        "odd",
-        "modinfo root/lib/modules/R/kernel/odd/runs.ko root/lib/modules/R/kernel/odd/silent.ko root/lib/modules/R/kernel/odd/wide.ko root/lib/modules/R/kernel/odd/lines.ko",
-        &[],
-    ),
-    ("odd nul", "modinfo -0 root/lib/modules/R/kernel/odd/runs.ko", &[]),
-    (
         "other machines",
         "modinfo root/lib/modules/R/kernel/odd/small.ko root/lib/modules/R/kernel/odd/big.ko root/lib/modules/R/kernel/odd/old.ko",
         &[],
     ),
     ("not a module's name", "modinfo none/none.conf ; modinfo ./none/none.conf ; modinfo none", &[]),
+    ("not in ASCII", "modinfo root/lib/modules/R/kernel/odd/wide.ko root/lib/modules/R/kernel/odd/lines.ko", &[]),
     (
         "a text called so",
         "modinfo x.ko ; modinfo -F filename x.ko ; modinfo y.ko",
         &[("x.ko", "this is no module\n"), ("y.ko", "")],
     ),
     ("a file that is not there", "modinfo ./nowhere.ko", &[]),
+];
+
+const ODD: &[Row] = &[
+    (
+        "misnamed",
+        "modinfo root/lib/modules/R/kernel/packed/misnamed.ko.xz root/lib/modules/R/kernel/packed/misnamed_plain.ko root/lib/modules/R/kernel/packed/streamed.ko.zst",
+        &[],
+    ),
+    ("strange", "modinfo root/lib/modules/R/kernel/odd/runs.ko root/lib/modules/R/kernel/odd/silent.ko", &[]),
+    ("strange nul", "modinfo -0 root/lib/modules/R/kernel/odd/runs.ko", &[]),
 ];
 
 const BY_NAME: &[Row] = &[
@@ -107,7 +107,8 @@ const BY_NAME: &[Row] = &[
 ];
 
 pub(super) fn on_made(made: &Made) -> Vec<Case> {
-    let mut cases = rows("modinfo/files", &made.plain(), BY_FILE);
+    let mut cases = rows("modinfo/files", &made.sound(), BY_FILE);
+    cases.extend(rows("modinfo/odd", &made.odd(), ODD));
     cases.extend(rows("modinfo/names", &made.indexed(), BY_NAME));
     cases
 }
