@@ -13,7 +13,7 @@ use anstream::{print, println};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    bench,
+    bench::{self, boot, modutils},
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
@@ -156,6 +156,12 @@ enum BenchCommand {
         #[arg(short = 'n', long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Our module tools beside the real kmod, on all modules of a kernel
+    Modutils {
+        /// How often each
+        #[arg(short = 'n', long, default_value_t = 5)]
+        rounds: usize,
+    },
 }
 
 /// Runs the program.
@@ -188,6 +194,11 @@ impl Cli {
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);
+            }
+            Command::Bench { command: BenchCommand::Modutils { rounds } } => {
+                let rows = modutils::run(&self.global.store()?, *rounds)?;
+                println!("median of {rounds}\n{}", modutils::HEADING);
+                rows.iter().for_each(|row| println!("{row}"));
             }
             Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
                 self.global.bench_boot(kernels, *rounds)?;
@@ -296,7 +307,7 @@ impl Global {
         println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
         for name in known(&rig.catalog, kernels)? {
             let prepared = rig.prepare(&name, &all)?;
-            let boots = bench::boots(&rig.host, &prepared, rounds)?;
+            let boots = boot::boots(&rig.host, &prepared, rounds)?;
             let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
             println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
         }

@@ -25,6 +25,7 @@ use std::{
 
 pub use case::{Case, Input, Put};
 pub use tool::{Side, Tools};
+pub use trees::{Tree, both_packings};
 pub use verdict::{Verdict, judge};
 pub use words::Call;
 

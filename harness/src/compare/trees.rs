@@ -28,17 +28,17 @@ const INPUTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.
 
 /// The modules of a kernel, all packed or all plain.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub struct Tree {
     /// `tree-6.12-xz`.
-    pub(super) name: String,
+    pub name: String,
     /// What `uname -r` would print.
-    pub(super) release: String,
+    pub release: String,
     /// What holds `lib/modules`; never to be written.
-    pub(super) root: PathBuf,
+    pub root: PathBuf,
     /// The same with depmod's files; the modules are reached by a symbolic link.
-    pub(super) indexed: PathBuf,
+    pub indexed: PathBuf,
     /// Paths of the modules below the release's directory, sorted.
-    pub(super) modules: Vec<String>,
+    pub modules: Vec<String>,
 }
 
 impl Tree {
@@ -72,18 +72,27 @@ pub(super) fn all(store: &Store, place: &Path, tools: &Tools) -> Result<Vec<Tree
     let peers = Peers::embedded()?;
     let mut trees = Vec::new();
     for name in NAMES {
-        let (release, packed) = store.obtain(&peers, name)?;
-        let plain = unpacked(store, &packed, &release)?;
-        for (packing, root) in [("xz", packed), ("plain", plain)] {
-            let name = format!("{name}-{packing}");
-            let _spinner = store.progress.spinner(format!("{name}: index"));
-            let indexed = place.join(&name);
-            indexed_at(&root, &indexed, &release, tools)?;
-            let modules = modules_of(&root, &release)?;
-            trees.push(Tree { name, release: release.clone(), root, indexed, modules });
-        }
+        trees.extend(both_packings(store, &peers, name, place, tools)?);
     }
     Ok(trees)
+}
+
+/// A tree as it comes and unpacked, in this order, with indexes below `place`.
+///
+/// # Errors
+/// The archive does not give it, or the disk is full.
+pub fn both_packings(store: &Store, peers: &Peers, name: &str, place: &Path, tools: &Tools) -> Result<[Tree; 2]> {
+    let (release, packed) = store.obtain(peers, name)?;
+    let plain = unpacked(store, &packed, &release)?;
+    let tree = |packing: &str, root: PathBuf| {
+        let name = format!("{name}-{packing}");
+        let _spinner = store.progress.spinner(format!("{name}: index"));
+        let indexed = place.join(&name);
+        indexed_at(&root, &indexed, &release, tools)?;
+        let modules = modules_of(&root, &release)?;
+        Ok(Tree { name, release: release.clone(), root, indexed, modules })
+    };
+    Ok([tree("xz", packed)?, tree("plain", plain)?])
 }
 
 /// A root like `root`, with the real kmod's index files and a link to the modules.
