@@ -86,7 +86,7 @@ pub fn kmod(store: &Store, extent: Extent, filters: &[String]) -> Result<Report>
     let made = made::Made::new(place.path(), &tools)?;
     let mut cases = tables::on_made(&made)?;
     if extent == Extent::Full {
-        for tree in trees::all(store, place.path(), &tools)? {
+        for tree in trees::wanted(store, place.path(), &tools, filters)? {
             cases.extend(tables::on_tree(&tree)?);
         }
     }

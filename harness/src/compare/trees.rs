@@ -64,14 +64,19 @@ impl Tree {
     }
 }
 
-/// All trees, fetched if need be. `place` is where their indexes are written.
+/// The trees that may have a case whose name contains one of the filters, fetched if need be. `place` is where their
+/// indexes are written.
 ///
 /// # Errors
 /// The archive does not give them, or the disk is full.
-pub(super) fn all(store: &Store, place: &Path, tools: &Tools) -> Result<Vec<Tree>> {
+pub(super) fn wanted(store: &Store, place: &Path, tools: &Tools, filters: &[String]) -> Result<Vec<Tree>> {
     let peers = Peers::embedded()?;
     let mut trees = Vec::new();
-    for name in NAMES {
+    // A filter that names one tree wants no other.
+    let is_wanted = |name: &&&str| {
+        filters.is_empty() || filters.iter().any(|filter| !filter.contains("tree-") || filter.contains(**name))
+    };
+    for name in NAMES.iter().filter(is_wanted) {
         trees.extend(both_packings(store, &peers, name, place, tools)?);
     }
     Ok(trees)

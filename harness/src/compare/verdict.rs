@@ -1,6 +1,6 @@
 //! What two outcomes amount to, and how a difference is shown.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use super::{
     case::{Case, Found, Outcome},
@@ -87,16 +87,17 @@ fn differences(kmod: &Said, ours: &Said) -> String {
 
 fn differing_files(kmod: &Outcome, ours: &Outcome) -> String {
     let mut text = String::new();
-    let places: std::collections::BTreeSet<&Path> =
-        kmod.files.keys().chain(ours.files.keys()).map(AsRef::as_ref).collect();
-    for place in places {
-        let what = match (kmod.files.get(place), ours.files.get(place)) {
-            (Some(_), None) => "only kmod writes it\n".to_owned(),
-            (None, Some(_)) => "only ours writes it\n".to_owned(),
-            (Some(kmod), Some(ours)) if kmod != ours => differing_file(kmod, ours),
-            _ => continue,
-        };
-        let _ = write!(text, "{}:\n{what}", place.display());
+    for (who, these, others) in [("kmod", kmod, ours), ("ours", ours, kmod)] {
+        let only = these.files.keys().filter(|place| !others.files.contains_key(*place));
+        let only: Vec<String> = only.map(|place| place.display().to_string()).collect();
+        if !only.is_empty() {
+            let _ = writeln!(text, "only {who} writes {}", only.join(", "));
+        }
+    }
+    for (place, kmod) in &kmod.files {
+        if let Some(ours) = ours.files.get(place).filter(|ours| *ours != kmod) {
+            let _ = write!(text, "{}:\n{}", place.display(), differing_file(kmod, ours));
+        }
     }
     text
 }

@@ -1,12 +1,16 @@
 //! depmod: its eleven files, what it prints, and its configuration.
 
+use std::path::PathBuf;
+
+use modfile::write::Module;
+
 use super::{
     super::{
         case::{Case, Put},
         made::Made,
         trees::Tree,
     },
-    Row, long_rows, rows,
+    RELEASE, Row, case, long_rows, rows,
 };
 
 /// Only `out` is written.
@@ -222,28 +226,28 @@ pub(super) fn on_tree(tree: &Tree) -> Vec<Case> {
     cases
 }
 
-/// Modules that need each other in circles: which needs which.
-const CYCLES: &[(&str, &[(&str, &[&str])])] = &[
-    ("itself", &[("a", &["a"])]),
-    ("two", &[("a", &["b"]), ("b", &["a"])]),
-    ("three", &[("a", &["b"]), ("b", &["c"]), ("c", &["a"])]),
-    ("two of two", &[("a", &["b"]), ("b", &["a"]), ("c", &["d"]), ("d", &["c"])]),
-    ("with a tail", &[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &["a"])]),
-    ("joined", &[("a", &["b", "c"]), ("b", &["a"]), ("c", &["a"]), ("d", &[])]),
+/// Modules that need each other in circles: each with those that it needs behind a colon.
+const CYCLES: &[(&str, &str)] = &[
+    ("itself", "a:a"),
+    ("two", "a:b b:a"),
+    ("three", "a:b b:c c:a"),
+    ("two of two", "a:b b:a c:d d:c"),
+    ("with a tail", "a:b b:c c:b d:a"),
+    ("joined", "a:b,c b:a c:a d:"),
 ];
 
 fn cycles() -> Vec<Case> {
-    let case = |(name, modules): &(&str, &[(&str, &[&str])])| {
-        let module = |(name, needs): &(&str, &[&str])| {
-            let module = modfile::write::Module::new(name).exports(&format!("{name}_symbol"));
-            let module = needs.iter().fold(module, |module, need| module.needs(&format!("{need}_symbol")));
-            (format!("root/lib/modules/6.99.1-made/{name}.ko").into(), Put::File(module.build().into()))
-        };
-        let input = modules.iter().map(module).collect();
-        rows("depmod/cycles", &input, &[("", "depmod -b root R ; depmod -n -b root R", &[])])
-            .into_iter()
-            .map(|case| Case { name: format!("depmod/cycles/{name}"), ..case })
-            .collect::<Vec<_>>()
+    let of = |(name, modules): &(&str, &str)| {
+        let input = modules.split(' ').filter_map(|module| module.split_once(':')).map(in_circle).collect();
+        case(format!("depmod/cycles/{name}"), RELEASE, "depmod -b root R ; depmod -n -b root R", &input, &[])
     };
-    CYCLES.iter().flat_map(case).collect()
+    CYCLES.iter().map(of).collect()
+}
+
+fn in_circle((name, needs): (&str, &str)) -> (PathBuf, Put) {
+    let symbol = |name: &str| format!("{name}_symbol");
+    let module = Module::new(name).exports(&symbol(name));
+    let needs = needs.split(',').filter(|need| !need.is_empty());
+    let module = needs.fold(module, |module, need| module.needs(&symbol(need)));
+    (format!("root/lib/modules/{RELEASE}/{name}.ko").into(), Put::File(module.build().into()))
 }
