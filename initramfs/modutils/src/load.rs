@@ -66,7 +66,7 @@ pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), 
 fn without_checks(mut image: Vec<u8>, flags: u32) -> Result<Vec<u8>, LoadError> {
     let refused = |errno| move |_| LoadError::Refused(Refusal(-i64::from(errno)));
     if flags & sys::IGNORE_MODVERSIONS != 0 {
-        image = edit::hide_versions(&image).map_err(refused(libc::ENOEXEC))?;
+        image = edit::hide_versions(&image).map_err(refused(libc::EINVAL))?;
     }
     if flags & sys::IGNORE_VERMAGIC != 0 {
         // The number that kmod gives for a module without the string.
@@ -75,10 +75,13 @@ fn without_checks(mut image: Vec<u8>, flags: u32) -> Result<Vec<u8>, LoadError> 
     Ok(image)
 }
 
-/// The compression of a file, which is left at its start.
+/// The compression of a file, which is left at its start. One that is too short to have any is refused.
 fn peek(file: &mut File) -> io::Result<Option<&'static str>> {
     let mut start = Vec::new();
     file.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut start)?;
+    if start.len() < MAGIC_BYTES {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
     file.rewind()?;
     Ok(compression(&start))
 }
