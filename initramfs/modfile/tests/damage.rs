@@ -1,15 +1,17 @@
 //! Every format cut short and with its numbers out of range: an error or less output, never a panic, and never more
 //! than the bytes have room for.
 
+use std::ops::Range;
+
 use modfile::{
-    Error, edit,
+    Error, command_line, depmod_d, edit,
     elf::{Elf, Layout},
     index::{
         self,
         trie::{Builder, Trie},
     },
     modinfo::Modinfo,
-    param, proc_modules, signature, symbols,
+    modprobe_d, param, parts, proc_modules, signature, symbols,
     write::Module,
 };
 
@@ -39,6 +41,15 @@ fn read_module(bytes: &[u8]) -> Result<usize, Error> {
         count += 1;
     }
     Ok(count)
+}
+
+/// Where `.modinfo` lies, as they find it who do not read the whole file.
+fn find_modinfo(bytes: &[u8]) -> Result<Option<Range<u64>>, parts::Fault> {
+    let part = |range: Range<u64>| &bytes[range.start as usize..range.end as usize];
+    let table = parts::Table::of(&bytes[..bytes.len().min(parts::HEADER_BYTES)], bytes.len() as u64)?;
+    let headers = part(table.range.clone());
+    let found = table.find(headers, part(table.names(headers)?), b".modinfo")?;
+    Ok(found.inspect(|range| assert!(part(range.clone()).len() <= bytes.len())))
 }
 
 fn edit_module(bytes: &[u8]) -> [Result<Vec<u8>, Error>; 5] {
@@ -73,6 +84,7 @@ fn a_module_cut_anywhere_is_an_error() {
         let bytes = module(layout);
         assert_eq!(read_module(&bytes), Ok(30), "{layout:?}");
         for len in 0..bytes.len() {
+            assert!(find_modinfo(&bytes[..len]).is_err());
             let error = read_module(&bytes[..len]).expect_err("the section table is the end of the file");
             assert!(error.offset <= bytes.len() as u64, "{layout:?} cut to {len}: {error}");
             assert!(edit_module(&bytes[..len]).iter().all(Result::is_err), "{layout:?} cut to {len}");
@@ -84,9 +96,12 @@ fn a_module_cut_anywhere_is_an_error() {
 fn a_modules_numbers_at_their_extremes_do_no_harm() {
     for layout in Layout::ALL {
         let mut errors = 0;
-        each_extreme(&module(layout), layout.is_big, |bytes| match read_module(bytes) {
-            Ok(count) => assert!(count <= bytes.len()),
-            Err(_) => errors += 1,
+        each_extreme(&module(layout), layout.is_big, |bytes| {
+            let _ = find_modinfo(bytes);
+            match read_module(bytes) {
+                Ok(count) => assert!(count <= bytes.len()),
+                Err(_) => errors += 1,
+            }
         });
         assert!(errors > 1000, "{layout:?}: only {errors}");
     }
@@ -126,9 +141,10 @@ fn signature() -> Vec<u8> {
     let common_name = der(0x30, &[&[6, 3, 0x55, 4, 3], &der(0x0c, &[b"Key"])]);
     let issuer_and_serial = der(0x30, &[&der(0x30, &[&der(0x31, &[&common_name])]), &[2, 1, 7]]);
     let hash = der(0x30, &[&[6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1]]);
-    let info = der(0x30, &[&[2, 1, 1], &issuer_and_serial, &hash, &der(0x30, &[]), &der(4, &[b"12345678"])]);
-    let signed = der(0x30, &[&[2, 1, 1], &der(0x31, &[]), &der(0x30, &[]), &der(0x31, &[&info])]);
-    let message = der(0x30, &[&[6, 1, 42], &der(0xa0, &[&signed])]);
+    let info = der(0x30, &[&[2, 1, 1], &issuer_and_serial, &hash, &hash, &der(4, &[b"12345678"])]);
+    let signed = der(0x30, &[&[2, 1, 1], &der(0x31, &[]), &der(0x30, &[&[6, 1, 42]]), &der(0x31, &[&info])]);
+    let signed_data = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+    let message = der(0x30, &[&signed_data, &der(0xa0, &[&signed])]);
     let trailer = [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, message.len() as u8];
     [&message, &trailer[..], b"~Module signature appended~\n"].concat()
 }
@@ -137,7 +153,7 @@ fn signature() -> Vec<u8> {
 fn a_damaged_signature_is_none_or_has_fewer_names() {
     let file = &signature();
     let found = signature::of(file).unwrap();
-    assert_eq!((found.signer, found.key_id, found.hash), (&b"Key"[..], &[7][..], "sha256"));
+    assert_eq!((found.signer, found.key_id, found.hash), (&b"Key"[..], &[7][..], signature::Hash::Named("sha256")));
     assert_eq!(found.signature, b"12345678");
     let check = |bytes: &[u8]| {
         let read =
@@ -201,6 +217,39 @@ fn a_text_index_cut_anywhere_gives_whole_fields_or_none() {
         assert!(index::deps(odd).chain(index::deps(odd)).all(|dep| dep.path.is_empty()));
         assert!(index::aliases(odd).all(|(pattern, _)| pattern.is_empty()), "{odd:?}");
         assert!(index::builtin_modinfo(odd).all(|(module, ..)| module.is_empty()), "{odd:?}");
+    }
+}
+
+/// How many bytes are in what the readers of configuration make of a text.
+fn read_configuration(text: &[u8]) -> usize {
+    let mut count = 0;
+    for (number, line) in modprobe_d::logical_lines(text) {
+        assert!(number <= text.len() + 1);
+        count += line.len();
+        if let Ok(line) = std::str::from_utf8(&line) {
+            let _ = modprobe_d::directive(line);
+        }
+    }
+    let words = std::str::from_utf8(text).map_or(0, |text| command_line::words(text).len());
+    count.max(words).max(depmod_d::parse(text).count())
+}
+
+#[test]
+fn configuration_cut_or_changed_anywhere_stays_as_short_as_it_is() {
+    let text =
+        b"# comment\nalias a-[0-9] b\noptions \\\n  a x=\"1 2\" y\nsoftdep a pre: b post: c\ninstall a /bin/true\n\
+        search updates built-in\noverride a * extra\nquiet modprobe.blacklist=a,b c.x=\"1 2\" \"c.y=3 4\" -- d.z=1\n";
+    assert!(read_configuration(text) > 0);
+    for len in 0..text.len() {
+        assert!(read_configuration(&text[..len]) <= len);
+    }
+    let mut changed = text.to_vec();
+    for at in 0..text.len() {
+        for byte in *b"\0\t\n \"'\\#=.,:[]*\x80\xff" {
+            changed[at] = byte;
+            assert!(read_configuration(&changed) <= text.len());
+        }
+        changed[at] = text[at];
     }
 }
 
