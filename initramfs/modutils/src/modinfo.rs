@@ -139,9 +139,10 @@ fn subjects(tree: &Tree, operand: &OsStr, only_names: bool) -> Vec<Subject> {
     }
     let nothing = |what: &[u8]| vec![Subject::Nothing([b"Module ", what, operand.as_bytes(), b" not found."].concat())];
     let names: Vec<_> = if only_names {
+        // Aliases of what is part of the kernel count as names.
         let name = given.replace('-', "_");
         let known = tree.path(&name).is_some() || tree.is_builtin(&name);
-        known.then_some(name).into_iter().collect()
+        if known { vec![name] } else { tree.builtin_aliased(&name) }
     } else {
         let Ok(modules) = lookup(tree, &Config::default(), &given) else { return nothing(b"alias ") };
         modules.into_iter().map(|module| module.name).collect()
