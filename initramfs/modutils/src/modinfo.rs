@@ -140,7 +140,7 @@ fn subjects(tree: &Tree, operand: &OsStr, only_names: bool) -> Vec<Subject> {
     let nothing = |what: &[u8]| vec![Subject::Nothing([b"Module ", what, operand.as_bytes(), b" not found."].concat())];
     let names: Vec<_> = if only_names {
         // Aliases of what is part of the kernel count as names.
-        let name = given.replace('-', "_");
+        let name = given.split('.').next().unwrap_or_default().replace('-', "_");
         let known = tree.path(&name).is_some() || tree.is_builtin(&name);
         if known { vec![name] } else { tree.builtin_aliased(&name) }
     } else {
