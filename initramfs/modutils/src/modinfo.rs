@@ -188,8 +188,8 @@ fn builtin_section(tree: &Tree, name: &str) -> Vec<u8> {
 struct Answer {
     text: Vec<u8>,
     value: Option<Value>,
-    /// What the reading of the file found wrong, in the words of kmod's library.
-    unpacking: Option<&'static str>,
+    /// What unpacking the file found wrong, in the words of kmod's library.
+    unpacking: Option<String>,
     complaints: Vec<Vec<u8>>,
     failed: bool,
 }

@@ -3,6 +3,7 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     fs::File,
     io::{self, Read as _},
     ops::Range,
@@ -17,7 +18,7 @@ use modfile::{
 };
 
 use crate::{
-    compress::{MAGIC_BYTES, compression, unpack},
+    compress::{MAGIC_BYTES, compression, unpack_into},
     sys::Refusal,
 };
 
@@ -34,8 +35,8 @@ const WINDOW_BYTES: u64 = 64 << 10;
 pub(super) struct Trouble {
     /// kmod's error number for it.
     pub(super) refusal: Refusal,
-    /// What the decompressor said, in kmod's words.
-    pub(super) unpacking: Option<&'static str>,
+    /// What the decompressor said, in the words of kmod's library.
+    pub(super) unpacking: Option<String>,
 }
 
 impl Trouble {
@@ -75,11 +76,29 @@ pub(super) fn read<T>(path: &Path, tell: impl FnOnce(Modinfo<'_>, Option<Signatu
     let Some(kind) = compression(start) else {
         return parse(&Source::File(&file, file.metadata()?.len()), start, tell);
     };
-    let mut bytes = start.to_vec();
-    file.read_to_end(&mut bytes)?;
-    let bytes = unpack(bytes)
-        .map_err(|error| Trouble { unpacking: Some(words(kind, &error)), ..Trouble::new(libc::EINVAL) })?;
-    parse(&Source::Memory(&bytes), &bytes[..bytes.len().min(HEADER_BYTES)], tell)
+    UNPACKED.with_borrow_mut(|module| {
+        let mut packed = start.to_vec();
+        file.read_to_end(&mut packed)?;
+        unpack_into(&packed, module).map_err(|error| Trouble {
+            unpacking: Some(format!("{}: {error}", function(kind))),
+            ..Trouble::new(libc::EINVAL)
+        })?;
+        parse(&Source::Memory(module), &module[..module.len().min(HEADER_BYTES)], tell)
+    })
+}
+
+thread_local! {
+    /// Where files are unpacked: new memory for each would cost more than what is done with it.
+    static UNPACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The function of kmod that unpacks; its messages begin with it.
+fn function(kind: &str) -> &'static str {
+    match kind {
+        "xz" => "xz_uncompress_belch",
+        "zstd" => "kmod_file_load_zstd",
+        _ => "load_zlib",
+    }
 }
 
 fn read_start(file: &mut File, start: &mut [u8]) -> io::Result<usize> {
@@ -164,17 +183,6 @@ impl<'a> Window<'a> {
     }
 }
 
-/// The words of kmod's libraries, as far as ours say the same.
-fn words(kind: &str, error: &io::Error) -> &'static str {
-    match (kind, error.kind()) {
-        ("xz", io::ErrorKind::UnexpectedEof) => "xz_uncompress_belch: xz: Unexpected end of input",
-        ("xz", _) => "xz_uncompress_belch: xz: File is corrupt",
-        ("zstd", io::ErrorKind::UnexpectedEof) => "kmod_file_load_zstd: zstd: Src size is incorrect",
-        ("zstd", _) => "kmod_file_load_zstd: zstd: Data corruption detected",
-        _ => "load_zlib: gzip: File is corrupt",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -248,9 +256,9 @@ mod tests {
     #[test]
     fn what_can_not_be_unpacked_has_the_librarys_words() {
         let trouble = told(b"\xfd7zXZ\0").unwrap_err();
-        assert_eq!(trouble.unpacking, Some("xz_uncompress_belch: xz: Unexpected end of input"));
+        assert_eq!(trouble.unpacking.as_deref(), Some("xz_uncompress_belch: xz: Unexpected end of input"));
         let trouble = told(b"\xfd7zXZ\0not at all").unwrap_err();
-        assert_eq!(trouble.unpacking, Some("xz_uncompress_belch: xz: File is corrupt"));
+        assert_eq!(trouble.unpacking.as_deref(), Some("xz_uncompress_belch: xz: File is corrupt"));
         assert!(trouble.refusal.is(libc::EINVAL));
     }
 }
