@@ -5,7 +5,11 @@ mod insert;
 mod remove;
 mod show;
 
-use std::io::{BufWriter, Write};
+use std::{
+    io::{BufWriter, Write},
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
 
 use crate::{
     Tool,
@@ -118,6 +122,14 @@ impl Session<'_> {
     fn show(&mut self, line: std::fmt::Arguments<'_>) {
         if self.options.show || self.log.level > Priority::Warning as i32 {
             self.print(line);
+        }
+    }
+
+    /// Prints a load, if the user wants to see it. Paths are not always text.
+    fn show_load(&mut self, path: &Path, options: &str) {
+        if self.options.show || self.log.level > Priority::Warning as i32 {
+            let parts = [b"insmod ", path.as_os_str().as_bytes(), b" ", options.as_bytes(), b"\n"];
+            let _ = parts.iter().try_for_each(|part| self.out.write_all(part));
         }
     }
 

@@ -1,6 +1,7 @@
 //! A kernel's module directory, `/lib/modules/RELEASE`, and what its indexes say.
 
 use std::{
+    borrow::Cow,
     cell::OnceCell,
     fs,
     path::{Path, PathBuf},
@@ -91,17 +92,17 @@ impl Tree {
         self.matching(&self.builtin_aliases, name)
     }
 
-    /// All pairs of pattern and module of the aliases, then those of the symbols, each in the index's order.
-    pub fn all_aliases(&self) -> Vec<(String, String)> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let pairs = |index: &Index| {
+    /// The aliases, then the symbols, each in the index's order, as lines of a configuration.
+    pub fn alias_lines(&self) -> [Vec<u8>; 2] {
+        [&self.aliases, &self.symbols].map(|index| {
             index.ask(&self.directory, |trie| {
-                let mut pairs = Vec::new();
-                trie.entries(|key, value| pairs.push((text(key), text(value.text))))?;
-                Ok(pairs)
+                let mut lines = Vec::new();
+                trie.entries(|key, value| {
+                    [b"alias ", key, b" ", value.text, b"\n"].iter().for_each(|part| lines.extend_from_slice(part));
+                })?;
+                Ok(lines)
             })
-        };
-        [pairs(&self.aliases), pairs(&self.symbols)].concat()
+        })
     }
 
     /// `modules.builtin.modinfo`.
@@ -120,7 +121,7 @@ impl Tree {
 
     fn dep<T>(&self, module: &str, read: impl Fn(&Dep<'_>) -> T) -> Option<T> {
         self.deps.ask(&self.directory, |trie| {
-            let line = trie.lookup(module)?.map(|value| String::from_utf8_lossy(value.text));
+            let line = trie.lookup(module)?.map(|value| text(value.text));
             Ok(line.and_then(|line| deps(&line).next().map(|dep| read(&dep))))
         })
     }
@@ -128,9 +129,14 @@ impl Tree {
     fn matching(&self, index: &Index, name: &str) -> Vec<String> {
         index.ask(&self.directory, |trie| {
             let found = trie.matching(name)?;
-            Ok(found.iter().map(|value| String::from_utf8_lossy(value.text).into_owned()).collect())
+            Ok(found.iter().map(|value| text(value.text).into_owned()).collect())
         })
     }
+}
+
+/// What is text almost always is checked the fast way first.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// A path from the root, otherwise as it was given: it is shown to the user, who shall know it again.

@@ -80,7 +80,7 @@ impl Session<'_> {
         match &step.action {
             Action::Install(command) => self.take_command(name, command, options),
             Action::Insert(Some(path)) => {
-                self.show(format_args!("insmod {} {options}", path.display()));
+                self.show_load(path, options);
                 self.take_file(path, options)
             }
             Action::Insert(None) => {

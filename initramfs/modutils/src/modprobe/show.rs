@@ -1,8 +1,6 @@
 //! What modprobe only prints: the configuration with the indexes as if they were configuration (`-c`), and the
 //! symbol versions of a file.
 
-use std::io::ErrorKind;
-
 use modfile::{Error, elf::Elf, symbols};
 
 use super::Session;
@@ -19,18 +17,16 @@ impl Session<'_> {
             self.print(format_args!("{directive}"));
         }
         self.print(format_args!("\n# End of configuration files. Dumping indexes now:\n"));
-        for (pattern, module) in self.tree.all_aliases() {
-            self.print(format_args!("alias {pattern} {module}"));
-        }
+        let _ = self.tree.alias_lines().iter().try_for_each(|lines| self.out.write_all(lines));
         Ok(())
     }
 
     /// Prints the `symbols` that a file exports or the `modversions` it was built with.
     pub(super) fn show_versions(&mut self, file: &str, what: &str) -> Result<(), Failure> {
+        if file.ends_with('/') || std::fs::metadata(file).is_err() {
+            return Err(self.fail(format_args!("Module {file} not found.")));
+        }
         let lines = match std::fs::read(file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(self.fail(format_args!("Module {file} not found.")));
-            }
             Err(error) => Err(Refusal::from(error)),
             Ok(bytes) => versions(bytes, what).map_err(|errno| Refusal(-i64::from(errno))),
         };
