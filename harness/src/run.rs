@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     guest::Guest,
     image::{self, Image},
-    kernel::{Catalog, FetchOptions, Headers, Kernel, Store},
+    kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
     module,
     progress::Progress,
     report::{Record, Verdict},
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Rig {
     /// The kernels that have a name.
-    pub catalog: Catalog,
+    pub catalog: Kernels,
     /// How kernels come to this machine; also the cache, and what a person sees meanwhile.
     pub store: Store,
     /// The emulator and its accelerator.
@@ -66,7 +66,7 @@ impl Rig {
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
-        Ok(Self { catalog: Catalog::embedded()?, store, host })
+        Ok(Self { catalog: Kernels::embedded()?, store, host })
     }
 
     /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if

@@ -3,6 +3,8 @@
 //! Both classes and both byte orders. Section counts beyond 0xfeff (the `SHN_XINDEX` escape) are refused, as the
 //! kernel's module loader does.
 
+use core::ops::Range;
+
 use crate::{Error, bytes::Bytes};
 
 /// `sh_type`: the symbol table.
@@ -11,8 +13,12 @@ pub const SHT_SYMTAB: u32 = 2;
 pub const SHT_PROGBITS: u32 = 1;
 /// `sh_type`: NUL-terminated strings.
 pub const SHT_STRTAB: u32 = 3;
+/// `sh_type`: relocations with their addends.
+pub const SHT_RELA: u32 = 4;
 /// `sh_type`: memory without bytes in the file.
 pub const SHT_NOBITS: u32 = 8;
+/// `sh_type`: relocations whose addends lie in the places to relocate.
+pub const SHT_REL: u32 = 9;
 /// `sh_flags`: writable once loaded.
 pub const SHF_WRITE: u64 = 1;
 /// `sh_flags`: occupies memory once loaded.
@@ -23,10 +29,14 @@ pub const SHN_UNDEF: u16 = 0;
 pub const SHN_LORESERVE: u16 = 0xff00;
 /// `st_shndx`: the value is a number, not an address.
 pub const SHN_ABS: u16 = 0xfff1;
+/// Symbol binding: not visible to other objects.
+pub const STB_LOCAL: u8 = 0;
 /// Symbol binding: visible to other objects.
 pub const STB_GLOBAL: u8 = 1;
 /// Symbol binding: visible, and may be missing.
 pub const STB_WEAK: u8 = 2;
+/// Symbol type: data.
+pub const STT_OBJECT: u8 = 1;
 /// `e_type` of a module.
 pub const ET_REL: u16 = 1;
 /// `e_machine` of x86-64.
@@ -69,36 +79,43 @@ impl Layout {
         if self.is_64 { 24 } else { 16 }
     }
 
+    /// Bytes of a relocation with or without an addend.
+    pub(crate) const fn relocation_size(self, has_addend: bool) -> usize {
+        self.word_size() * if has_addend { 3 } else { 2 }
+    }
+
     /// Bytes of a C `long`.
     pub const fn word_size(self) -> usize {
         if self.is_64 { 8 } else { 4 }
     }
 
     /// The `N` bytes at `at`. Callers pass records whose size they have checked; beyond the record the answer is 0.
-    #[inline]
+    #[inline(always)]
     fn field<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
         record.get(at..).and_then(<[u8]>::first_chunk::<N>).copied().unwrap_or([0; N])
     }
 
-    #[inline]
-    fn half(self, record: &[u8], at: usize) -> u16 {
+    #[inline(always)]
+    pub(crate) fn half(self, record: &[u8], at: usize) -> u16 {
         let field = Self::field(record, at);
-        if self.is_big { u16::from_be_bytes(field) } else { u16::from_le_bytes(field) }
+        let value = u16::from_le_bytes(field);
+        if self.is_big { value.swap_bytes() } else { value }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn word(self, record: &[u8], at: usize) -> u32 {
         let field = Self::field(record, at);
-        if self.is_big { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) }
+        let value = u32::from_le_bytes(field);
+        if self.is_big { value.swap_bytes() } else { value }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn long(self, record: &[u8], at: usize) -> u64 {
-        match (self.is_64, self.is_big) {
-            (false, _) => self.word(record, at).into(),
-            (true, true) => u64::from_be_bytes(Self::field(record, at)),
-            (true, false) => u64::from_le_bytes(Self::field(record, at)),
+        if !self.is_64 {
+            return self.word(record, at).into();
         }
+        let value = u64::from_le_bytes(Self::field(record, at));
+        if self.is_big { value.swap_bytes() } else { value }
     }
 }
 
@@ -159,6 +176,60 @@ impl Symbol<'_> {
     pub const fn binding(&self) -> u8 {
         self.info >> 4
     }
+
+    /// One of the `STT_` values.
+    pub const fn kind(&self) -> u8 {
+        self.info & 0xf
+    }
+}
+
+/// The symbol table with its names.
+#[derive(Debug, Clone, Copy)]
+pub struct Symbols<'a> {
+    layout: Layout,
+    table: Bytes<'a>,
+    strings: Bytes<'a>,
+}
+
+impl<'a> Symbols<'a> {
+    /// All entries but the null one. A damaged entry is an error of that item alone.
+    pub fn iter(self) -> impl Iterator<Item = Result<Symbol<'a>, Error>> + use<'a> {
+        let size = self.layout.symbol_size();
+        let records = self.table.all().get(size..).unwrap_or_default().chunks_exact(size);
+        records.enumerate().map(move |(index, record)| self.decode(index + 1, record))
+    }
+
+    /// The entry that a relocation names.
+    ///
+    /// # Errors
+    /// There is none, or its name lies outside the string table.
+    pub fn get(self, index: u32) -> Result<Symbol<'a>, Error> {
+        let size = self.layout.symbol_size() as u64;
+        let record = self.table.part(u64::from(index) * size, size, "no such symbol")?;
+        self.decode(index as usize, record.all())
+    }
+
+    #[inline(always)]
+    fn decode(&self, index: usize, record: &[u8]) -> Result<Symbol<'a>, Error> {
+        let outside = "symbol's name lies outside the string table";
+        let (name_at, symbol) = symbol(self.layout, record);
+        let at = (index * self.layout.symbol_size()) as u64;
+        let name = self.strings.text(name_at).ok_or_else(|| self.table.error(outside, at))?;
+        Ok(Symbol { name, ..symbol })
+    }
+}
+
+/// A place in a section that gets its value when the module is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relocation {
+    /// Where in the section.
+    pub offset: u64,
+    /// Which symbol's value it gets.
+    pub symbol: u32,
+    /// How, by the machine's numbers.
+    pub kind: u32,
+    /// What is added to it; None where that lies in the place itself.
+    pub addend: Option<u64>,
 }
 
 impl<'a> Elf<'a> {
@@ -168,28 +239,28 @@ impl<'a> Elf<'a> {
     /// The bytes are no relocatable ELF object, or one of these three does not lie inside them.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let bytes = Bytes::new(bytes);
-        let layout = layout(bytes)?;
-        let header = bytes.part(0, layout.header_size() as u64, "file ends inside the ELF header")?.all();
-        if layout.half(header, 16) != ET_REL {
-            return Err(bytes.error("not a relocatable object (e_type)", 16));
-        }
-        let tail = layout.header_size() - 6;
-        let (entry_size, count, names_index) =
-            (layout.half(header, tail), layout.half(header, tail + 2), layout.half(header, tail + 4));
-        if usize::from(entry_size) != layout.section_header_size() {
-            return Err(bytes.error("wrong size of a section header (e_shentsize)", tail as u64));
-        }
-        if count >= SHN_LORESERVE {
-            return Err(bytes.error("too many sections (e_shnum)", tail as u64 + 2));
-        }
-        let table_at = layout.long(header, 24 + 2 * layout.word_size());
-        let table_len = u64::from(entry_size) * u64::from(count);
-        let headers = bytes.part(table_at, table_len, "section table lies outside the file")?;
-        let mut elf = Self { bytes, layout, machine: layout.half(header, 18), headers, names: bytes };
-        let bad_names = bytes.error("no section holds the section names (e_shstrndx)", tail as u64 + 4);
-        let record = elf.header(names_index).ok_or(bad_names)?;
-        elf.names = elf.contents(record, names_index)?;
+        let header = Header::parse(bytes)?;
+        let table = header.table;
+        let headers = bytes.part(table.start, table.end - table.start, "section table lies outside the file")?;
+        let mut elf = Self { bytes, layout: header.layout, machine: header.machine, headers, names: bytes };
+        let bad_names = bytes.error("no section holds the section names (e_shstrndx)", header.names_at);
+        let record = elf.header(header.names).ok_or(bad_names)?;
+        elf.names = elf.contents(record, header.names)?;
         Ok(elf)
+    }
+
+    /// Where the section headers lie in a file that begins with these bytes. With them in place [`Elf::parse`]
+    /// succeeds, with [`Elf::names_range`] in addition sections can be found: not all of a file need be read.
+    ///
+    /// # Errors
+    /// As [`Elf::parse`].
+    pub fn table_range(start: &[u8]) -> Result<Range<u64>, Error> {
+        Ok(Header::parse(Bytes::new(start))?.table)
+    }
+
+    /// Where the names of the sections lie in the file.
+    pub const fn names_range(&self) -> Range<u64> {
+        self.names.range()
     }
 
     /// Word size and byte order.
@@ -248,22 +319,43 @@ impl<'a> Elf<'a> {
     /// # Errors
     /// The symbol table or its string table is damaged. A damaged entry is an error of that item alone.
     pub fn symbols(&self) -> Result<impl Iterator<Item = Result<Symbol<'a>, Error>> + use<'a>, Error> {
+        Ok(self.symbol_table()?.iter())
+    }
+
+    /// The symbol table; an empty one when there is none.
+    ///
+    /// # Errors
+    /// The symbol table or its string table is damaged.
+    pub fn symbol_table(&self) -> Result<Symbols<'a>, Error> {
         let empty = Bytes::new(&[]);
         let (table, strings) = match self.find(|_, record| Ok(self.layout.word(record, 4) == SHT_SYMTAB))? {
             Some(section) => (self.bytes_of(&section)?, self.strings_of(&section)?),
             None => (empty, empty),
         };
-        let layout = self.layout;
-        let size = layout.symbol_size();
-        if table.len() % size as u64 != 0 {
+        if table.len() % self.layout.symbol_size() as u64 != 0 {
             return Err(table.error("symbol table is no whole number of entries", 0));
         }
-        Ok(table.all().chunks_exact(size).enumerate().skip(1).map(move |(i, record)| {
-            let outside = "symbol's name lies outside the string table";
-            let (name_at, symbol) = symbol(layout, record);
-            let name = strings.string(name_at, outside).map_err(|_| table.error(outside, (i * size) as u64))?;
-            Ok(Symbol { name, ..symbol })
-        }))
+        Ok(Symbols { layout: self.layout, table, strings })
+    }
+
+    /// The relocations of a section, from the first table of them that there is for it.
+    ///
+    /// # Errors
+    /// The table is damaged.
+    pub fn relocations(&self, of: u16) -> Result<impl Iterator<Item = Relocation> + use<'a>, Error> {
+        let layout = self.layout;
+        let info_at = 12 + 4 * layout.word_size();
+        let table = self.find(|_, record| {
+            let is_table = matches!(layout.word(record, 4), SHT_RELA | SHT_REL);
+            Ok(is_table && layout.word(record, info_at) == of.into())
+        })?;
+        let has_addend = table.is_some_and(|table| table.kind == SHT_RELA);
+        let (data, at) = table.map_or((&[][..], 0), |table| (table.data, table.offset));
+        let size = layout.relocation_size(has_addend);
+        if data.len() % size != 0 {
+            return Err(Error::new("relocation table is no whole number of entries", at));
+        }
+        Ok(data.chunks_exact(size).map(move |record| relocation(layout, record, has_addend)))
     }
 
     /// Changes `sh_flags` of a section in a copy of the file's bytes.
@@ -314,7 +406,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The bytes in the file that belong to the section with this header.
-    #[inline]
+    #[inline(always)]
     fn contents(&self, record: &[u8], index: u16) -> Result<Bytes<'a>, Error> {
         let (layout, word) = (self.layout, self.layout.word_size());
         let len = if layout.word(record, 4) == SHT_NOBITS { 0 } else { layout.long(record, 8 + 3 * word) };
@@ -324,15 +416,16 @@ impl<'a> Elf<'a> {
         self.bytes.part(offset, len, outside).map_err(|_| self.headers.error(outside, at as u64))
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&self, record: &[u8], index: u16) -> Result<&'a [u8], Error> {
         let outside = "section's name lies outside the table of names";
         let at = usize::from(index) * self.layout.section_header_size();
-        let name = self.names.string(self.layout.word(record, 0).into(), outside);
-        name.map_err(|_| self.headers.error(outside, at as u64))
+        let name = self.names.text(self.layout.word(record, 0).into());
+        name.ok_or_else(|| self.headers.error(outside, at as u64))
     }
 
-    fn decode(&self, record: &'a [u8], index: u16) -> Result<Section<'a>, Error> {
+    #[inline(always)]
+    fn decode(&self, record: &[u8], index: u16) -> Result<Section<'a>, Error> {
         let (layout, word) = (self.layout, self.layout.word_size());
         Ok(Section {
             index,
@@ -347,6 +440,40 @@ impl<'a> Elf<'a> {
             entry_size: layout.long(record, 16 + 5 * word),
             data: self.contents(record, index)?.all(),
         })
+    }
+}
+
+/// What the ELF header says that is of use here.
+struct Header {
+    layout: Layout,
+    machine: u16,
+    /// The section headers.
+    table: Range<u64>,
+    /// Index of the section with the names, and where that index is.
+    names: u16,
+    names_at: u64,
+}
+
+impl Header {
+    fn parse(bytes: Bytes<'_>) -> Result<Self, Error> {
+        let layout = layout(bytes)?;
+        let header = bytes.part(0, layout.header_size() as u64, "file ends inside the ELF header")?.all();
+        if layout.half(header, 16) != ET_REL {
+            return Err(bytes.error("not a relocatable object (e_type)", 16));
+        }
+        let tail = layout.header_size() - 6;
+        let (entry_size, count) = (layout.half(header, tail), layout.half(header, tail + 2));
+        if usize::from(entry_size) != layout.section_header_size() {
+            return Err(bytes.error("wrong size of a section header (e_shentsize)", tail as u64));
+        }
+        if count >= SHN_LORESERVE {
+            return Err(bytes.error("too many sections (e_shnum)", tail as u64 + 2));
+        }
+        let table = layout.long(header, 24 + 2 * layout.word_size());
+        let outside = bytes.error("section table lies outside the file", table);
+        let end = table.checked_add(u64::from(entry_size) * u64::from(count)).ok_or(outside)?;
+        let (names, machine) = (layout.half(header, tail + 4), layout.half(header, 18));
+        Ok(Self { layout, machine, table: table..end, names, names_at: tail as u64 + 4 })
     }
 }
 
@@ -369,7 +496,7 @@ fn layout(bytes: Bytes<'_>) -> Result<Layout, Error> {
 }
 
 /// Where the name lies in the string table, and the entry without it. The two classes order the fields differently.
-#[inline]
+#[inline(always)]
 fn symbol(layout: Layout, record: &[u8]) -> (u64, Symbol<'static>) {
     let byte = |at: usize| record.get(at).copied().unwrap_or(0);
     let (info, section, value, size) = if layout.is_64 {
@@ -378,4 +505,16 @@ fn symbol(layout: Layout, record: &[u8]) -> (u64, Symbol<'static>) {
         (byte(12), layout.half(record, 14), layout.long(record, 4), layout.long(record, 8))
     };
     (layout.word(record, 0).into(), Symbol { name: b"", info, section, value, size })
+}
+
+fn relocation(layout: Layout, record: &[u8], has_addend: bool) -> Relocation {
+    let word = layout.word_size();
+    let info = layout.long(record, word);
+    let (symbol, kind) = if layout.is_64 { (info >> 32, info & 0xffff_ffff) } else { (info >> 8, info & 0xff) };
+    Relocation {
+        offset: layout.long(record, 0),
+        symbol: symbol as u32,
+        kind: kind as u32,
+        addend: has_addend.then(|| layout.long(record, 2 * word)),
+    }
 }

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! a .ko ──▶ elf ──▶ modinfo     `key=value` strings of a module
-//!            │ └──▶ symbols     what it exports, needs, and with which checksums
-//!            └────▶ edit        the same module under another name
+//!            │ ├──▶ symbols     what it exports, needs, and with which checksums
+//!            │ └──▶ param       its parameters, as the kernel gets them
+//!            ├────▶ edit        the same module under another name
+//!            └────▶ parts       one section of a file that is not read whole
 //!       ──▶ signature           who signed it
 //! write ──▶ a .ko               a module made from its parts, for tests and seeds
 //! modules.* ─▶ index, alias     what depmod wrote, as text and as tries, and how names are matched
@@ -19,12 +21,15 @@ extern crate alloc;
 pub mod alias;
 mod bytes;
 pub mod command_line;
+pub mod depmod_d;
 pub mod edit;
 pub mod elf;
 mod error;
 pub mod index;
 pub mod modinfo;
 pub mod modprobe_d;
+pub mod param;
+pub mod parts;
 pub mod proc_modules;
 pub mod signature;
 pub mod symbols;

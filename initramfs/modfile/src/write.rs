@@ -10,8 +10,8 @@ use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 
 use crate::{
     elf::{
-        EM_X86_64, ET_REL, Layout, MAGIC, SHF_ALLOC, SHF_WRITE, SHN_UNDEF, SHT_PROGBITS, SHT_STRTAB, SHT_SYMTAB,
-        STB_GLOBAL, STB_WEAK,
+        EM_X86_64, ET_REL, Layout, MAGIC, Relocation, SHF_ALLOC, SHF_WRITE, SHN_UNDEF, SHT_PROGBITS, SHT_REL, SHT_RELA,
+        SHT_STRTAB, SHT_SYMTAB, STB_GLOBAL, STB_LOCAL, STB_WEAK, STT_OBJECT,
     },
     symbols::VERSION_SIZE,
 };
@@ -32,6 +32,7 @@ struct Section {
     kind: u32,
     flags: u64,
     link: u32,
+    info: u32,
     entry_size: u64,
     data: Vec<u8>,
 }
@@ -39,7 +40,7 @@ struct Section {
 impl Writer {
     /// An object without sections and symbols.
     pub fn new(layout: Layout) -> Self {
-        let null = Section { name: 0, kind: 0, flags: 0, link: 0, entry_size: 0, data: vec![] };
+        let null = Section { name: 0, kind: 0, flags: 0, link: 0, info: 0, entry_size: 0, data: vec![] };
         let symbols = vec![0; layout.symbol_size()];
         Self { layout, sections: vec![null], names: vec![0], symbols, strings: vec![0] }
     }
@@ -47,40 +48,76 @@ impl Writer {
     /// Adds a section and returns its index.
     pub fn section(&mut self, name: &str, kind: u32, flags: u64, data: Vec<u8>) -> u16 {
         let name = intern(&mut self.names, name);
-        self.sections.push(Section { name, kind, flags, link: 0, entry_size: 0, data });
+        self.sections.push(Section { name, kind, flags, link: 0, info: 0, entry_size: 0, data });
         (self.sections.len() - 1) as u16
     }
 
     /// Adds a symbol without a type: `binding` is one of the `STB_` values, `section` an index or `SHN_UNDEF`.
     pub fn symbol(&mut self, name: &str, binding: u8, section: u16, value: u64) {
+        self.push_symbol(name, binding << 4, section, value);
+    }
+
+    /// Adds a symbol for data that other objects do not see.
+    pub fn local_data(&mut self, name: &str, section: u16, value: u64) {
+        self.push_symbol(name, STB_LOCAL << 4 | STT_OBJECT, section, value);
+    }
+
+    fn push_symbol(&mut self, name: &str, info: u8, section: u16, value: u64) {
         let name = intern(&mut self.strings, name);
         let mut out = Fields { layout: self.layout, bytes: core::mem::take(&mut self.symbols) };
         out.word(name);
         if self.layout.is_64 {
-            out.bytes.extend([binding << 4, 0]);
+            out.bytes.extend([info, 0]);
             out.half(section);
             out.long(value);
             out.long(0);
         } else {
             out.long(value);
             out.long(0);
-            out.bytes.extend([binding << 4, 0]);
+            out.bytes.extend([info, 0]);
             out.half(section);
         }
         self.symbols = out.bytes;
+    }
+
+    /// Adds relocations of section `of`. Their addends go into the table, or all of them have to be None and lie in
+    /// the section. A symbol's number is its place in the order of being added, from 1 on.
+    pub fn relocations(&mut self, name: &str, of: u16, relocations: &[Relocation]) {
+        let mut out = Fields { layout: self.layout, bytes: vec![] };
+        for relocation in relocations {
+            let (symbol, kind) = (u64::from(relocation.symbol), u64::from(relocation.kind));
+            out.long(relocation.offset);
+            out.long(if self.layout.is_64 { symbol << 32 | kind } else { symbol << 8 | kind });
+            relocation.addend.iter().for_each(|addend| out.long(*addend));
+        }
+        let has_addend = relocations.iter().any(|relocation| relocation.addend.is_some());
+        let index = self.section(name, if has_addend { SHT_RELA } else { SHT_REL }, 0, out.bytes);
+        let section = &mut self.sections[usize::from(index)];
+        (section.info, section.entry_size) = (of.into(), self.layout.relocation_size(has_addend) as u64);
     }
 
     /// The finished file.
     pub fn finish(mut self) -> Vec<u8> {
         let symbols = core::mem::take(&mut self.symbols);
         let table = self.section(".symtab", SHT_SYMTAB, 0, symbols);
+        for section in self.sections.iter_mut().filter(|section| matches!(section.kind, SHT_RELA | SHT_REL)) {
+            section.link = table.into();
+        }
         let strings = core::mem::take(&mut self.strings);
         let link = self.section(".strtab", SHT_STRTAB, 0, strings);
         let table = &mut self.sections[usize::from(table)];
         (table.link, table.entry_size) = (link.into(), self.layout.symbol_size() as u64);
         let names_at = intern(&mut self.names, ".shstrtab");
         let data = core::mem::take(&mut self.names);
-        self.sections.push(Section { name: names_at, kind: SHT_STRTAB, flags: 0, link: 0, entry_size: 0, data });
+        self.sections.push(Section {
+            name: names_at,
+            kind: SHT_STRTAB,
+            flags: 0,
+            link: 0,
+            info: 0,
+            entry_size: 0,
+            data,
+        });
         self.lay_out()
     }
 
@@ -156,7 +193,7 @@ impl Fields {
         self.long(offset);
         self.long(section.data.len() as u64);
         self.word(section.link);
-        self.word(0);
+        self.word(section.info);
         self.long(8);
         self.long(section.entry_size);
     }

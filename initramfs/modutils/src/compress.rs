@@ -2,6 +2,10 @@
 
 use std::io::{self, Read};
 
+use liblzma::stream::{Action, Status, Stream};
+
+use crate::sys::strerror;
+
 /// The longest of the marks, bytes. A file that is shorter is no module either.
 pub const MAGIC_BYTES: usize = 6;
 
@@ -23,27 +27,92 @@ pub fn compression(start: &[u8]) -> Option<&'static str> {
 /// # Errors
 /// The compressed data are damaged, end early, or unpack to more than [`UNPACKED_BYTES_MAX`].
 pub fn unpack(file: Vec<u8>) -> io::Result<Vec<u8>> {
-    match compression(&file) {
-        None => Ok(file),
-        // No limit on the decoder's memory: it is the dictionary's size, which the limit on the output bounds.
-        Some("xz") => {
-            let stream = liblzma::stream::Stream::new_stream_decoder(u64::MAX, liblzma::stream::CONCATENATED)?;
-            bounded(liblzma::bufread::XzDecoder::new_stream(&file[..], stream), 4 * file.len())
-        }
-        Some("gzip") => bounded(flate2::bufread::MultiGzDecoder::new(&file[..]), 4 * file.len()),
+    if compression(&file).is_none() {
+        return Ok(file);
+    }
+    let mut module = Vec::new();
+    unpack_into(&file, &mut module)?;
+    Ok(module)
+}
+
+/// As [`unpack`], of a compressed file, in place of what `module` holds: its memory serves for many files.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_into(file: &[u8], module: &mut Vec<u8>) -> io::Result<()> {
+    module.clear();
+    match compression(file) {
+        None => module.extend_from_slice(file),
+        Some("xz") => return unpack_xz(file, module).map_err(|why| io::Error::other(format!("xz: {why}"))),
+        Some("gzip") => bounded(flate2::bufread::MultiGzDecoder::new(file), 4 * file.len(), module)
+            .map_err(|error| io::Error::other(format!("gzip: {error}")))?,
         Some(_) => {
-            bounded(ruzstd::decoding::StreamingDecoder::new(&file[..]).map_err(io::Error::other)?, 4 * file.len())
+            let named = |error: &dyn std::fmt::Display| io::Error::other(format!("zstd: {error}"));
+            let decoder = ruzstd::decoding::StreamingDecoder::new(file).map_err(|error| named(&error))?;
+            bounded(decoder, 4 * file.len(), module).map_err(|error| named(&error))?;
+        }
+    }
+    Ok(())
+}
+
+fn bounded(decoder: impl Read, guess: usize, module: &mut Vec<u8>) -> io::Result<()> {
+    module.reserve(guess);
+    decoder.take(UNPACKED_BYTES_MAX + 1).read_to_end(module)?;
+    if module.len() as u64 > UNPACKED_BYTES_MAX { Err(io::Error::other(too_large())) } else { Ok(()) }
+}
+
+fn too_large() -> String {
+    format!("it unpacks to more than {} MiB", UNPACKED_BYTES_MAX >> 20)
+}
+
+/// Straight from the file's bytes into the module's, without a buffer between them. The error is kmod's words.
+fn unpack_xz(file: &[u8], module: &mut Vec<u8>) -> Result<(), String> {
+    // No limit on the decoder's memory: it is the dictionary's size, which the limit on the output bounds.
+    let decoder = Stream::new_stream_decoder(u64::MAX, liblzma::stream::CONCATENATED);
+    let mut decoder = decoder.map_err(xz_words)?;
+    module.reserve_exact(xz_size(file).unwrap_or(4 * file.len() as u64).min(UNPACKED_BYTES_MAX) as usize);
+    loop {
+        let before = (decoder.total_in(), decoder.total_out());
+        let rest = file.get(before.0 as usize..).unwrap_or_default();
+        match decoder.process_vec(rest, module, Action::Finish).map_err(xz_words)? {
+            Status::StreamEnd => return Ok(()),
+            _ if decoder.total_out() > UNPACKED_BYTES_MAX => return Err(too_large()),
+            _ if module.len() == module.capacity() => module.reserve(1 << 16),
+            _ if before == (decoder.total_in(), decoder.total_out()) => return Err("Unexpected end of input".into()),
+            _ => {}
         }
     }
 }
 
-fn bounded(decoder: impl Read, guess: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(guess);
-    decoder.take(UNPACKED_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > UNPACKED_BYTES_MAX {
-        return Err(io::Error::other(format!("it unpacks to more than {} MiB", UNPACKED_BYTES_MAX >> 20)));
+fn xz_words(error: liblzma::stream::Error) -> String {
+    use liblzma::stream::Error;
+    match error {
+        Error::Data => "File is corrupt".into(),
+        Error::Format => "File format not recognized".into(),
+        Error::Options => "Unsupported compression options".into(),
+        Error::Mem => strerror(libc::ENOMEM),
+        _ => "Internal error (bug)".into(),
     }
-    Ok(bytes)
+}
+
+/// How long the contents are, as the index at the file's end says, if it is as simple as usual: one stream of one
+/// block. Only a hint: nothing has been checked.
+fn xz_size(file: &[u8]) -> Option<u64> {
+    // The last twelve bytes: checksum, size of the index in words of four bytes, flags, mark.
+    let (rest, footer) = file.split_last_chunk::<12>()?;
+    let words = u32::from_le_bytes(*footer[4..].first_chunk()?);
+    let index_len = (usize::try_from(words).ok()?.checked_add(1)?).checked_mul(4)?;
+    // The index: a zero, the number of blocks, then for each the size in the file and in the output.
+    let index = rest.get(rest.len().checked_sub(index_len)?..)?.strip_prefix(&[0, 1])?;
+    let (_, index) = number(index)?;
+    Some(number(index)?.0)
+}
+
+/// A number of the index: seven bits in each byte, the lowest first; the top bit says that more follow.
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let len = 1 + bytes.iter().take(9).position(|byte| byte & 0x80 == 0)?;
+    let value = bytes[..len].iter().rev().fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f));
+    Some((value, &bytes[len..]))
 }
 
 #[cfg(test)]
@@ -78,6 +147,25 @@ mod tests {
             assert!(unpack(packed).unwrap() == module, "{kind}");
         }
         assert_eq!(unpack(b"\x7fELF".to_vec()).unwrap(), b"\x7fELF");
+    }
+
+    #[test]
+    fn the_index_of_xz_tells_the_size() {
+        for len in [1, 127, 128, 100_000] {
+            assert_eq!(xz_size(&xz(&vec![7; len])), Some(len as u64));
+        }
+        for odd in [&b""[..], b"\xfd7zXZ\0", &[0; 12], &[0xff; 40]] {
+            assert_eq!(xz_size(odd), None);
+        }
+    }
+
+    #[test]
+    fn a_damaged_xz_file_has_kmods_words() {
+        let mut packed = xz(&[7; 1000]);
+        let end = packed.len() - 5;
+        assert_eq!(unpack(packed[..end].to_vec()).unwrap_err().to_string(), "xz: Unexpected end of input");
+        packed[7] ^= 1;
+        assert_eq!(unpack(packed).unwrap_err().to_string(), "xz: File is corrupt");
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn without_checks(mut image: Vec<u8>, flags: u32) -> Result<Vec<u8>, LoadError> 
     }
     if flags & sys::IGNORE_VERMAGIC != 0 {
         // The number that kmod gives for a module without the string.
-        image = edit::hide_vermagic(&image).map_err(refused(libc::ENODATA))?;
+        image = edit::hide_modinfo(&image, "vermagic").map_err(refused(libc::ENODATA))?;
     }
     Ok(image)
 }
@@ -105,7 +105,7 @@ mod tests {
         let module = || Module::new("a").modinfo("vermagic", "6.1").version("module_layout", 1).build();
         assert_eq!(without_checks(module(), 0).unwrap(), module());
         let force = sys::IGNORE_MODVERSIONS | sys::IGNORE_VERMAGIC;
-        let expected = edit::hide_vermagic(&edit::hide_versions(&module()).unwrap()).unwrap();
+        let expected = edit::hide_modinfo(&edit::hide_versions(&module()).unwrap(), "vermagic").unwrap();
         assert_eq!(without_checks(module(), force).unwrap(), expected);
         let error = without_checks(Module::new("a").build(), force).unwrap_err();
         assert!(error.is(libc::ENODATA), "{error:?}");

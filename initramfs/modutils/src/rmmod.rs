@@ -1,5 +1,11 @@
 //! `rmmod`: unloads modules by name, without their dependencies and without any configuration.
 
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
+
 use modfile::alias::module_name;
 
 use crate::{
@@ -7,17 +13,15 @@ use crate::{
     getopt::{Long, Spec},
     log::{Log, Priority},
     state::State,
-    sys::delete_module,
+    sys::{Refusal, delete_module, strerror},
     tree::Tree,
 };
 
 const SPEC: Spec = Spec {
-    // `w` once chose to wait; the kernel can no longer, and kmod 30 still takes it.
-    short: "fswvVh",
+    short: "fsvVh",
     long: &[
         Long("force", false, 'f'),
         Long("syslog", false, 's'),
-        Long("wait", false, 'w'),
         Long("verbose", false, 'v'),
         Long("version", false, 'V'),
         Long("help", false, 'h'),
@@ -35,9 +39,9 @@ Options:
 ";
 
 /// Runs the tool; the exit code.
-pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
+pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
     let (mut log, mut force) = (tool.log(Priority::Error), false);
-    let operands = match tool.read(&SPEC, HELP, arguments, |letter, _| match letter {
+    let operands = match tool.read_bytes(&SPEC, HELP, arguments, |letter, _| match letter {
         'f' => force = true,
         's' => log.syslog = true,
         'v' => log.level += 1,
@@ -58,9 +62,12 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
     code
 }
 
-fn remove(log: &Log, state: &State, tree: &Tree, operand: &str, force: bool) -> bool {
-    // A file may be given where a name is expected; its name follows the same rule.
-    let name = module_name(operand);
+fn remove(log: &Log, state: &State, tree: &Tree, operand: &OsStr, force: bool) -> bool {
+    let Some(name) = name(operand) else {
+        let words = strerror(libc::ENOENT);
+        log.error_bytes(&[b"could not use module ", operand.as_bytes(), b": ", words.as_bytes()]);
+        return false;
+    };
     if let Some(obstacle) = (!force).then(|| obstacle(log, state, tree, &name)).flatten() {
         log.error(obstacle);
         return false;
@@ -69,10 +76,23 @@ fn remove(log: &Log, state: &State, tree: &Tree, operand: &str, force: bool) -> 
         Ok(()) => true,
         Err(refusal) => {
             log.error(format_args!("could not remove '{name}': {refusal}"));
-            log.error(format_args!("could not remove module {operand}: {refusal}"));
+            let words = refusal.to_string();
+            log.error_bytes(&[b"could not remove module ", operand.as_bytes(), b": ", words.as_bytes()]);
             false
         }
     }
+}
+
+/// The module that an operand names. A file may be given instead: its own name then counts, without the directory;
+/// None if it has none, as `/`.
+fn name(operand: &OsStr) -> Option<String> {
+    let text = operand.to_string_lossy();
+    if Path::new(operand).exists() {
+        let file = text.rsplit('/').next().filter(|file| !file.is_empty())?;
+        return Some(module_name(file));
+    }
+    // Of what is no file, a slash is a letter like others.
+    Some(text.split('.').next().unwrap_or(&text).replace('-', "_"))
 }
 
 /// What stands in the way of unloading a module, as far as can be seen beforehand.
@@ -84,7 +104,7 @@ fn obstacle(log: &Log, state: &State, tree: &Tree, name: &str) -> Option<String>
         return Some(format!("Module {name} is not currently loaded"));
     }
     let holders = state.holders(name).unwrap_or_else(|error| {
-        log.error(format_args!("could not open '/sys/module/{name}/holders': {}", crate::sys::Refusal::from(error)));
+        log.error(format_args!("could not open '/sys/module/{name}/holders': {}", Refusal::from(error)));
         Vec::new()
     });
     if !holders.is_empty() {
