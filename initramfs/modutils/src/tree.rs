@@ -94,13 +94,22 @@ impl Tree {
 
     /// The aliases, then the symbols, each in the index's order, as lines of a configuration.
     pub fn alias_lines(&self) -> [Vec<u8>; 2] {
+        self.all(|lines: &mut Vec<u8>, key, module| {
+            [b"alias ", key, b" ", module, b"\n"].iter().for_each(|part| lines.extend_from_slice(part));
+        })
+    }
+
+    /// The aliases, then the symbols, each in the index's order, as pairs of pattern and module.
+    pub fn alias_pairs(&self) -> [Vec<(String, String)>; 2] {
+        self.all(|pairs: &mut Vec<_>, key, module| pairs.push((text(key).into(), text(module).into())))
+    }
+
+    fn all<T: Default>(&self, add: impl Fn(&mut T, &[u8], &[u8])) -> [T; 2] {
         [&self.aliases, &self.symbols].map(|index| {
             index.ask(&self.directory, |trie| {
-                let mut lines = Vec::new();
-                trie.entries(|key, value| {
-                    [b"alias ", key, b" ", value.text, b"\n"].iter().for_each(|part| lines.extend_from_slice(part));
-                })?;
-                Ok(lines)
+                let mut all = T::default();
+                trie.entries(|key, value| add(&mut all, key, value.text))?;
+                Ok(all)
             })
         })
     }

@@ -6,12 +6,19 @@ use modfile::{Error, elf::Elf, symbols};
 use super::Session;
 use crate::{
     compress::{MAGIC_BYTES, unpack},
+    json::Value,
     log::Failure,
     sys::Refusal,
 };
 
 impl Session<'_> {
     pub(super) fn show_config(&mut self) -> Result<(), Failure> {
+        if self.options.json {
+            let mut text = Vec::new();
+            self.config_json().write(&mut text);
+            let _ = self.out.write_all(&text);
+            return Ok(());
+        }
         let directives: Vec<_> = self.config.directives().collect();
         for directive in directives {
             self.print(format_args!("{directive}"));
@@ -19,6 +26,43 @@ impl Session<'_> {
         self.print(format_args!("\n# End of configuration files. Dumping indexes now:\n"));
         let _ = self.tree.alias_lines().iter().try_for_each(|lines| self.out.write_all(lines));
         Ok(())
+    }
+
+    fn config_json(&self) -> Value {
+        fn pairs<'p, P: Into<Value>>([first, second]: [&str; 2], list: impl IntoIterator<Item = &'p (P, P)>) -> Value
+        where
+            P: Clone + 'p,
+        {
+            let object =
+                |(one, other): &(P, P)| Value::object([(first, one.clone().into()), (second, other.clone().into())]);
+            Value::list(list.into_iter().map(object))
+        }
+        let config = self.config;
+        let [aliases, symbols] = self.tree.alias_pairs();
+        let softdeps = config.softdeps.iter().map(|softdep| {
+            let names = |names: &[String]| Value::list(names.iter().map(String::as_str));
+            Value::object([
+                ("pattern", softdep.pattern.as_str().into()),
+                ("pre", names(&softdep.pre)),
+                ("post", names(&softdep.post)),
+            ])
+        });
+        Value::object([
+            ("blacklist", Value::list(config.blacklist.iter().map(String::as_str))),
+            ("install", pairs(["pattern", "command"], &config.install)),
+            ("remove", pairs(["pattern", "command"], &config.remove)),
+            ("alias", pairs(["pattern", "module"], &config.aliases)),
+            ("options", pairs(["module", "options"], &config.options)),
+            ("softdep", Value::List(softdeps.collect())),
+            ("weakdep", pairs(["pattern", "modules"], &config.weakdeps)),
+            (
+                "index",
+                Value::object([
+                    ("alias", pairs(["pattern", "module"], &aliases)),
+                    ("symbols", pairs(["symbol", "module"], &symbols)),
+                ]),
+            ),
+        ])
     }
 
     /// Prints the `symbols` that a file exports or the `modversions` it was built with.
