@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     Tool,
-    config::{Config, kernel_command_line},
+    config::Config,
     explain::Explainer,
     json::Value,
     kernel::{Kernel, Running},
@@ -46,7 +46,7 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
     let tree = Tree::of(options.module_root(), options.release.as_deref());
     let paths = options.config_paths();
     if options.job == Job::CheckConfig {
-        return check::run(&paths, &tree, options.json);
+        return check::run(&paths, &tree, &options.command_line(), options.json);
     }
     let config = read_config(&paths, &tree, &options);
     let kernel = &mut Running::new(options.inherited.clone());
@@ -64,9 +64,7 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
 
 /// Reads the configuration, and says what is wrong with it as kmod's library does.
 fn read_config(paths: &[PathBuf], tree: &Tree, options: &Options) -> Config {
-    // The command line is that of the kernel we run on, and says nothing about another system's.
-    let command_line = if options.sysroot.is_some() { String::new() } else { kernel_command_line() };
-    let (config, complaints) = Config::read(paths, tree.directory(), &command_line);
+    let (config, complaints) = Config::read(paths, tree.directory(), &options.command_line());
     if library_heeds_errors(std::env::var("KMOD_LOG").ok().as_deref()) {
         for complaint in complaints {
             let _ = writeln!(std::io::stderr(), "libkmod: ERROR: {complaint}");

@@ -114,6 +114,25 @@ impl Tree {
         })
     }
 
+    /// All modules that have a file, and what each needs.
+    pub fn modules(&self) -> Vec<(String, Vec<String>)> {
+        let names: Vec<String> = self.keys(&self.deps);
+        names.into_iter().map(|name| (name.clone(), self.dependencies(&name))).collect()
+    }
+
+    /// The names of what is part of the kernel itself.
+    pub fn builtins(&self) -> Vec<String> {
+        self.keys(&self.builtins)
+    }
+
+    fn keys(&self, index: &Index) -> Vec<String> {
+        index.ask(&self.directory, |trie| {
+            let mut keys = Vec::new();
+            trie.entries(|key, _| keys.push(text(key).into_owned()))?;
+            Ok(keys)
+        })
+    }
+
     /// `modules.builtin.modinfo`.
     pub fn builtin_modinfo_text(&self) -> &str {
         self.builtin_modinfo.get_or_init(|| {

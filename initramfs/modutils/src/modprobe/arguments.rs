@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     Tool,
-    config::DIRECTORIES,
+    config::{DIRECTORIES, kernel_command_line},
     getopt::{Long, Spec},
     log::{Log, Priority},
     sys::{IGNORE_MODVERSIONS, IGNORE_VERMAGIC},
@@ -146,7 +146,7 @@ pub(super) struct Options {
     /// Where the configuration is instead of the usual directories.
     given_paths: Vec<PathBuf>,
     /// What comes before the usual directories, and before the modules' unless they have a root of their own.
-    pub(super) sysroot: Option<String>,
+    sysroot: Option<String>,
     root: Option<String>,
     pub(super) release: Option<String>,
     /// `MODPROBE_OPTIONS` for the commands we start, so that a modprobe among them behaves as this one.
@@ -161,6 +161,11 @@ impl Options {
         }
         let root = self.sysroot.as_deref().unwrap_or_default();
         DIRECTORIES.iter().map(|directory| format!("{root}{directory}").into()).collect()
+    }
+
+    /// The kernel's command line. It is that of the kernel we run on, and says nothing about another system's.
+    pub(super) fn command_line(&self) -> String {
+        if self.sysroot.is_some() { String::new() } else { kernel_command_line() }
     }
 
     /// What the module directory is below.

@@ -29,14 +29,6 @@ impl Session<'_> {
     }
 
     fn config_json(&self) -> Value {
-        fn pairs<'p, P: Into<Value>>([first, second]: [&str; 2], list: impl IntoIterator<Item = &'p (P, P)>) -> Value
-        where
-            P: Clone + 'p,
-        {
-            let object =
-                |(one, other): &(P, P)| Value::object([(first, one.clone().into()), (second, other.clone().into())]);
-            Value::list(list.into_iter().map(object))
-        }
         let config = self.config;
         let [aliases, symbols] = self.tree.alias_pairs();
         let softdeps = config.softdeps.iter().map(|softdep| {
@@ -99,6 +91,14 @@ fn exports(elf: &Elf<'_>) -> Result<Vec<String>, Error> {
 
 fn modversions(elf: &Elf<'_>) -> Result<Vec<String>, Error> {
     symbols::versions(elf)?.map(|version| version.map(|version| line(version.crc, version.name))).collect()
+}
+
+/// Objects of two members.
+fn pairs([first, second]: [&str; 2], list: &[(String, String)]) -> Value {
+    let object = |(one, other): &(String, String)| {
+        Value::object([(first, one.as_str().into()), (second, other.as_str().into())])
+    };
+    Value::List(list.iter().map(object).collect())
 }
 
 fn line(crc: u32, name: &[u8]) -> String {
