@@ -54,9 +54,9 @@ impl fmt::Display for Complaint {
 }
 
 impl Config {
-    /// Reads the files at `paths`, each a file or a directory of `*.conf`, those of the module directory, and
-    /// the command line. What does not exist is empty. The second value is what was found wrong.
-    pub fn read<P: AsRef<Path>>(paths: &[P], module_directory: &Path) -> (Self, Vec<Complaint>) {
+    /// Reads the files at `paths`, each a file or a directory of `*.conf`, and those of the module directory, then the
+    /// kernel's command line. What does not exist is empty. The second value is what was found wrong.
+    pub fn read(paths: &[PathBuf], module_directory: &Path, command_line: &str) -> (Self, Vec<Complaint>) {
         let mut config = Self::default();
         let (files, mut complaints) = files(paths, module_directory);
         for path in files.values() {
@@ -64,7 +64,7 @@ impl Config {
                 config.add_file(&bytes, path, &mut complaints);
             }
         }
-        config.add_command_line(&kernel_command_line(), &mut complaints);
+        config.add_command_line(command_line, &mut complaints);
         (config, complaints)
     }
 
@@ -142,10 +142,10 @@ fn softdep_directive(softdep: &Softdep) -> String {
 }
 
 /// The files that make up the configuration, by base name, and what is wrong with their directories.
-pub fn files<P: AsRef<Path>>(paths: &[P], module_directory: &Path) -> (BTreeMap<OsString, PathBuf>, Vec<Complaint>) {
+pub fn files(paths: &[PathBuf], module_directory: &Path) -> (BTreeMap<OsString, PathBuf>, Vec<Complaint>) {
     let (mut files, mut complaints) = (BTreeMap::new(), Vec::new());
     for path in paths {
-        collect(path.as_ref(), &mut files, &mut complaints);
+        collect(path, &mut files, &mut complaints);
     }
     for name in ["modules.softdep", "modules.weakdep"] {
         files.entry(name.into()).or_insert_with(|| module_directory.join(name));
@@ -197,7 +197,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn kernel_command_line() -> String {
+/// The command line of the kernel we run on, as far as it is read.
+pub fn kernel_command_line() -> String {
     let mut bytes = Vec::new();
     if let Ok(file) = fs::File::open("/proc/cmdline") {
         // Without it nothing was asked for there.
@@ -280,7 +281,7 @@ mod tests {
         root.write("single", "blacklist single\n");
         root.tree("modules.softdep", "softdep a pre: b\nblacklist softdep\n");
         let paths = [root.path("etc"), root.path("lib"), root.path("single"), root.path("absent")];
-        let (config, complaints) = Config::read(&paths, root.indexes().directory());
+        let (config, complaints) = Config::read(&paths, root.indexes().directory(), "");
         assert_eq!(config.blacklist, ["lib_a", "etc_b", "softdep", "single", "lib_z"]);
         let shown: Vec<_> = complaints.iter().map(Complaint::to_string).collect();
         let expected = [
@@ -299,7 +300,7 @@ mod tests {
         let root = Root::new();
         root.write("conf/b.conf", "blacklist b\n");
         rustix::fs::mkfifoat(rustix::fs::CWD, root.path("conf/a.conf"), 0o600.into()).unwrap();
-        let (config, complaints) = Config::read(&[root.path("conf")], root.indexes().directory());
+        let (config, complaints) = Config::read(&[root.path("conf")], root.indexes().directory(), "");
         assert_eq!((config.blacklist, complaints), (vec!["b".into()], vec![]));
     }
 }

@@ -1,6 +1,7 @@
 //! A kernel's module directory, `/lib/modules/RELEASE`, and what its indexes say.
 
 use std::{
+    borrow::Cow,
     cell::OnceCell,
     fs,
     path::{Path, PathBuf},
@@ -91,17 +92,45 @@ impl Tree {
         self.matching(&self.builtin_aliases, name)
     }
 
-    /// All pairs of pattern and module of the aliases, then those of the symbols, each in the index's order.
-    pub fn all_aliases(&self) -> Vec<(String, String)> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let pairs = |index: &Index| {
+    /// The aliases, then the symbols, each in the index's order, as lines of a configuration.
+    pub fn alias_lines(&self) -> [Vec<u8>; 2] {
+        self.all(|lines: &mut Vec<u8>, key, module| {
+            [b"alias ", key, b" ", module, b"\n"].iter().for_each(|part| lines.extend_from_slice(part));
+        })
+    }
+
+    /// The aliases, then the symbols, each in the index's order, as pairs of pattern and module.
+    pub fn alias_pairs(&self) -> [Vec<(String, String)>; 2] {
+        self.all(|pairs: &mut Vec<_>, key, module| pairs.push((text(key).into(), text(module).into())))
+    }
+
+    fn all<T: Default>(&self, add: impl Fn(&mut T, &[u8], &[u8])) -> [T; 2] {
+        [&self.aliases, &self.symbols].map(|index| {
             index.ask(&self.directory, |trie| {
-                let mut pairs = Vec::new();
-                trie.entries(|key, value| pairs.push((text(key), text(value.text))))?;
-                Ok(pairs)
+                let mut all = T::default();
+                trie.entries(|key, value| add(&mut all, key, value.text))?;
+                Ok(all)
             })
-        };
-        [pairs(&self.aliases), pairs(&self.symbols)].concat()
+        })
+    }
+
+    /// All modules that have a file, and what each needs.
+    pub fn modules(&self) -> Vec<(String, Vec<String>)> {
+        let names: Vec<String> = self.keys(&self.deps);
+        names.into_iter().map(|name| (name.clone(), self.dependencies(&name))).collect()
+    }
+
+    /// The names of what is part of the kernel itself.
+    pub fn builtins(&self) -> Vec<String> {
+        self.keys(&self.builtins)
+    }
+
+    fn keys(&self, index: &Index) -> Vec<String> {
+        index.ask(&self.directory, |trie| {
+            let mut keys = Vec::new();
+            trie.entries(|key, _| keys.push(text(key).into_owned()))?;
+            Ok(keys)
+        })
     }
 
     /// `modules.builtin.modinfo`.
@@ -120,7 +149,7 @@ impl Tree {
 
     fn dep<T>(&self, module: &str, read: impl Fn(&Dep<'_>) -> T) -> Option<T> {
         self.deps.ask(&self.directory, |trie| {
-            let line = trie.lookup(module)?.map(|value| String::from_utf8_lossy(value.text));
+            let line = trie.lookup(module)?.map(|value| text(value.text));
             Ok(line.and_then(|line| deps(&line).next().map(|dep| read(&dep))))
         })
     }
@@ -128,9 +157,14 @@ impl Tree {
     fn matching(&self, index: &Index, name: &str) -> Vec<String> {
         index.ask(&self.directory, |trie| {
             let found = trie.matching(name)?;
-            Ok(found.iter().map(|value| String::from_utf8_lossy(value.text).into_owned()).collect())
+            Ok(found.iter().map(|value| text(value.text).into_owned()).collect())
         })
     }
+}
+
+/// What is text almost always is checked the fast way first.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// A path from the root, otherwise as it was given: it is shown to the user, who shall know it again.

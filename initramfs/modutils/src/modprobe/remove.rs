@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Session;
+use super::{Deed, Session};
 use crate::{
     log::{Failure, Priority},
     lookup::Module,
@@ -97,7 +97,7 @@ impl Session<'_> {
 
     fn remove_by_command(&mut self, name: &str, command: &str) -> Result<(), Failure> {
         let command = command.replace("$CMDLINE_OPTS", "");
-        self.show(format_args!("remove {command}"));
+        self.show(Deed::Remove { module: name, command: &command });
         if self.is_dry_run() {
             return Ok(());
         }
@@ -108,7 +108,7 @@ impl Session<'_> {
     }
 
     fn remove_one(&mut self, name: &str) -> Result<(), Failure> {
-        self.show(format_args!("rmmod {name}"));
+        self.show(Deed::Rmmod { module: name });
         if self.is_dry_run() {
             return Ok(());
         }

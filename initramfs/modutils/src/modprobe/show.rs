@@ -1,36 +1,68 @@
 //! What modprobe only prints: the configuration with the indexes as if they were configuration (`-c`), and the
 //! symbol versions of a file.
 
-use std::io::ErrorKind;
-
 use modfile::{Error, elf::Elf, symbols};
 
 use super::Session;
 use crate::{
     compress::{MAGIC_BYTES, unpack},
+    json::Value,
     log::Failure,
     sys::Refusal,
 };
 
 impl Session<'_> {
     pub(super) fn show_config(&mut self) -> Result<(), Failure> {
+        if self.options.json {
+            let mut text = Vec::new();
+            self.config_json().write(&mut text);
+            let _ = self.out.write_all(&text);
+            return Ok(());
+        }
         let directives: Vec<_> = self.config.directives().collect();
         for directive in directives {
             self.print(format_args!("{directive}"));
         }
         self.print(format_args!("\n# End of configuration files. Dumping indexes now:\n"));
-        for (pattern, module) in self.tree.all_aliases() {
-            self.print(format_args!("alias {pattern} {module}"));
-        }
+        let _ = self.tree.alias_lines().iter().try_for_each(|lines| self.out.write_all(lines));
         Ok(())
+    }
+
+    fn config_json(&self) -> Value {
+        let config = self.config;
+        let [aliases, symbols] = self.tree.alias_pairs();
+        let softdeps = config.softdeps.iter().map(|softdep| {
+            let names = |names: &[String]| Value::list(names.iter().map(String::as_str));
+            Value::object([
+                ("pattern", softdep.pattern.as_str().into()),
+                ("pre", names(&softdep.pre)),
+                ("post", names(&softdep.post)),
+            ])
+        });
+        Value::object([
+            ("blacklist", Value::list(config.blacklist.iter().map(String::as_str))),
+            ("install", pairs(["pattern", "command"], &config.install)),
+            ("remove", pairs(["pattern", "command"], &config.remove)),
+            ("alias", pairs(["pattern", "module"], &config.aliases)),
+            ("options", pairs(["module", "options"], &config.options)),
+            ("softdep", Value::List(softdeps.collect())),
+            ("weakdep", pairs(["pattern", "modules"], &config.weakdeps)),
+            (
+                "index",
+                Value::object([
+                    ("alias", pairs(["pattern", "module"], &aliases)),
+                    ("symbols", pairs(["symbol", "module"], &symbols)),
+                ]),
+            ),
+        ])
     }
 
     /// Prints the `symbols` that a file exports or the `modversions` it was built with.
     pub(super) fn show_versions(&mut self, file: &str, what: &str) -> Result<(), Failure> {
+        if file.ends_with('/') || std::fs::metadata(file).is_err() {
+            return Err(self.fail(format_args!("Module {file} not found.")));
+        }
         let lines = match std::fs::read(file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(self.fail(format_args!("Module {file} not found.")));
-            }
             Err(error) => Err(Refusal::from(error)),
             Ok(bytes) => versions(bytes, what).map_err(|errno| Refusal(-i64::from(errno))),
         };
@@ -59,6 +91,14 @@ fn exports(elf: &Elf<'_>) -> Result<Vec<String>, Error> {
 
 fn modversions(elf: &Elf<'_>) -> Result<Vec<String>, Error> {
     symbols::versions(elf)?.map(|version| version.map(|version| line(version.crc, version.name))).collect()
+}
+
+/// Objects of two members.
+fn pairs([first, second]: [&str; 2], list: &[(String, String)]) -> Value {
+    let object = |(one, other): &(String, String)| {
+        Value::object([(first, one.as_str().into()), (second, other.as_str().into())])
+    };
+    Value::List(list.iter().map(object).collect())
 }
 
 fn line(crc: u32, name: &[u8]) -> String {
