@@ -28,6 +28,9 @@ module_param_array(arr, int, &arr_count, 0644);
 static char str[8];
 module_param_string(str, str, sizeof(str), 0644);
 
+static int under_score;
+module_param(under_score, int, 0644);
+
 /* Not writable, and not seen at all. */
 static int readonly = 1;
 module_param(readonly, int, 0444);

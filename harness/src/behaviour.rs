@@ -60,3 +60,51 @@ pub const SUSPICIOUS_RETURN: Fact<&str> = Fact {
         },
     ],
 };
+
+/// A second `finit_module` of a file whose first load fails with ENODEV.
+pub const LOADER_OF_A_FAILING_FILE_GETS: Fact<i64> = Fact {
+    what: "a second finit_module of the same file, when the first fails with ENODEV, returns",
+    rows: &[
+        Row { since: (0, 0), value: -(libc::EBUSY as i64), source: "add_unformed_module(): the other one went away" },
+        Row {
+            since: (6, 5),
+            value: -(libc::ENODEV as i64),
+            source: "9b9879fc0327 (\"modules: catch concurrent module loads, treat them as idempotent\")",
+        },
+    ],
+};
+
+/// What user space gets when an init returns -EEXIST.
+pub const EEXIST_OF_INIT_BECOMES: Fact<i64> = Fact {
+    what: "an init that returns -EEXIST makes the load fail with",
+    rows: &[
+        Row { since: (0, 0), value: -(libc::EEXIST as i64), source: "do_init_module(); observed on 5.10 to 6.18" },
+        Row { since: (7, 0), value: -(libc::EBUSY as i64), source: "do_init_module(); observed on 7.2 and 7.3" },
+    ],
+};
+
+/// What the kernel logs of a module that uses symbols of a proprietary one.
+pub const INHERITED_TAINT: Fact<&str> = Fact {
+    what: "a module that uses a proprietary module's symbols is reported as",
+    rows: &[
+        Row {
+            since: (0, 0),
+            value: "uses_plain: module uses symbols from proprietary module exporter, inheriting taint.",
+            source: "inherit_taint(); observed on 5.10",
+        },
+        Row {
+            since: (5, 19),
+            value: "uses_plain: module uses symbols exporter_plain from proprietary module exporter, inheriting taint.",
+            source: "inherit_taint(); observed on 6.1 and later",
+        },
+    ],
+};
+
+/// The line of an oops that names it.
+pub const OOPS_IN_INIT: Fact<&str> = Fact {
+    what: "a write to address 0 in an init is reported with",
+    rows: &[
+        Row { since: (0, 0), value: "Oops: 0002 [#1]", source: "__die_header() of arch/x86/kernel/dumpstack.c" },
+        Row { since: (6, 12), value: "Oops: Oops: 0002 [#1]", source: "die_addr(); observed on 6.12 and later" },
+    ],
+};

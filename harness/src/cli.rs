@@ -3,23 +3,30 @@
 mod doctor;
 mod shell;
 
-use std::{path::PathBuf, process::ExitCode, thread};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+};
 
 use anstream::{print, println};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    bench,
+    bench::{self, boot, modutils},
     cache::Cache,
+    compare::{self, Extent},
     error::{Blame, Error, Result},
     interrupt,
-    kernel::{Catalog, FetchOptions, Store},
+    kernel::{Catalog, FetchOptions, Kernels, Line, Store},
+    peers::Peers,
     progress::Progress,
     report::{Record, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
     suite::{Event, Suite},
+    toolset::{self, Toolset},
     vm::accel::Choice,
 };
 
@@ -63,7 +70,12 @@ enum Command {
     /// List, fetch and update kernels
     Kernels {
         #[command(subcommand)]
-        command: KernelsCommand,
+        command: ListCommand,
+    },
+    /// List, fetch and update what modutils is compared with: kmod, busybox, whole trees of modules
+    Peers {
+        #[command(subcommand)]
+        command: ListCommand,
     },
     /// Boot a kernel and get a prompt in the guest
     Shell {
@@ -73,7 +85,12 @@ enum Command {
     },
     /// Say what this machine has and lacks
     Doctor,
-    /// Measure this rig against a bare QEMU
+    /// Compare modutils with the tools it stands in for
+    Compare {
+        #[command(subcommand)]
+        command: CompareCommand,
+    },
+    /// Measure this rig against a bare QEMU, and modutils against kmod
     Bench {
         #[command(subcommand)]
         command: BenchCommand,
@@ -87,6 +104,9 @@ struct RunArgs {
     kernels: Vec<String>,
     /// Only these scenarios: parts of `group::name`
     filters: Vec<String>,
+    /// Whose module tools the guests have
+    #[arg(long, value_enum, default_value_t)]
+    modutils: toolset::Choice,
     /// How many guests run at once [default: the number of processors]
     #[arg(short, long)]
     jobs: Option<usize>,
@@ -96,21 +116,36 @@ struct RunArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum KernelsCommand {
-    /// Show the matrix: name, release, suite, whether it is here
+enum ListCommand {
+    /// Show the list: name, release, suite, whether it is here
     List,
-    /// Fetch kernels, all of them when none is named
+    /// Fetch what is named, all when nothing is
     Fetch {
-        /// Kernels, by name
+        /// Names from the list
         names: Vec<String>,
     },
-    /// Look for newer releases of each series and write the lock file
+    /// Look for newer releases and write the lock file
     Update {
-        /// Kernels, by name; all of them when none is named
+        /// Names from the list; all of them when none is given
         names: Vec<String>,
-        /// The file to write [default: the lock file of --kernels, or harness/kernels.lock]
+        /// The file to write [default: the list's own lock file, below `harness`]
         #[arg(long, value_name = "FILE")]
         lock: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum CompareCommand {
+    /// With kmod: output, messages, exit codes and files, byte for byte
+    Kmod {
+        /// On modules made on the spot, in seconds [default]
+        #[arg(long, conflicts_with = "full")]
+        quick: bool,
+        /// On the whole module trees of two kernels as well: 220 MB to fetch, 1.4 GB in the cache, some minutes
+        #[arg(long)]
+        full: bool,
+        /// Only these cases: parts of `tool/input/what`
+        filters: Vec<String>,
     },
 }
 
@@ -122,6 +157,12 @@ enum BenchCommand {
         #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
         kernels: Vec<String>,
         /// How often each way
+        #[arg(short = 'n', long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Our module tools beside the real kmod, on all modules of a kernel
+    Modutils {
+        /// How often each
         #[arg(short = 'n', long, default_value_t = 5)]
         rounds: usize,
     },
@@ -150,8 +191,19 @@ impl Cli {
             Command::Run(args) => return self.global.run(args),
             Command::List { filters } => list(filters)?,
             Command::Kernels { command } => self.global.kernels(command)?,
+            Command::Peers { command } => {
+                self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
+            }
             Command::Shell { kernel } => shell::run(&self.global.rig()?, kernel)?,
             Command::Doctor => return Ok(doctor::run(&self.global)),
+            Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
+                return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);
+            }
+            Command::Bench { command: BenchCommand::Modutils { rounds } } => {
+                let rows = modutils::run(&self.global.store()?, *rounds)?;
+                println!("median of {rounds}\n{}", modutils::HEADING);
+                rows.iter().for_each(|row| println!("{row}"));
+            }
             Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
                 self.global.bench_boot(kernels, *rounds)?;
             }
@@ -170,15 +222,19 @@ impl Global {
         Ok(Rig { catalog: self.catalog()?, ..rig })
     }
 
-    fn catalog(&self) -> Result<Catalog> {
-        self.catalog.as_deref().map_or_else(Catalog::embedded, Catalog::load)
+    fn catalog(&self) -> Result<Kernels> {
+        self.catalog.as_deref().map_or_else(Kernels::embedded, Kernels::load)
     }
 
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
         let catalog = self.catalog()?;
         let kernels = known(&catalog, &args.kernels)?;
         let scenarios = select(&args.filters)?;
-        let rig = self.rig()?;
+        let mut rig = self.rig()?;
+        rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
+        if args.modutils != toolset::Choice::Modrig {
+            rig.store.progress.say(format!("module tools: {}", rig.tools.name()));
+        }
         // A path that is no kernel is a wrong command line, noticed before anything runs.
         for path in kernels.iter().filter(|name| name.contains('/')) {
             rig.store.resolve(&catalog, path)?;
@@ -209,33 +265,47 @@ impl Global {
         Ok(ExitCode::from(exit_code(&records)))
     }
 
-    fn kernels(&self, command: &KernelsCommand) -> Result<()> {
-        let catalog = self.catalog()?;
-        let store = Store { cache: self.cache()?, progress: Progress::new(), options: self.fetch.clone() };
+    fn store(&self) -> Result<Store> {
+        Ok(Store { cache: self.cache()?, progress: Progress::new(), options: self.fetch.clone() })
+    }
+
+    fn kernels(&self, command: &ListCommand) -> Result<()> {
+        let beside = self.catalog.as_ref().map(|list| list.with_extension("lock"));
+        self.on_list(&self.catalog()?, command, &beside.unwrap_or_else(|| "harness/kernels.lock".into()))
+    }
+
+    /// Does something with a list of sets of packages, whose lock file is at `lock` unless the user names another.
+    fn on_list<L: Line>(&self, catalog: &Catalog<L>, command: &ListCommand, lock: &Path) -> Result<()> {
+        let store = self.store()?;
         match command {
-            KernelsCommand::List => {
+            ListCommand::List => {
                 for row in catalog.rows(&store.cache) {
                     println!("{row}");
                 }
                 Ok(())
             }
-            KernelsCommand::Fetch { names } => {
-                for name in known(&catalog, names)? {
-                    let kernel = store.resolve(&catalog, &name)?;
-                    println!("{name}: {} is here", kernel.release);
+            ListCommand::Fetch { names } => {
+                for name in known(catalog, names)? {
+                    let (release, _) = store.obtain(catalog, &name)?;
+                    println!("{name}: {release} is here");
                 }
                 Ok(())
             }
-            KernelsCommand::Update { names, lock } => {
-                let (changes, text) = store.update(&catalog, &known(&catalog, names)?)?;
+            ListCommand::Update { names, lock: named } => {
+                let (changes, text) = store.update(catalog, &known(catalog, names)?)?;
                 changes.iter().for_each(|change| println!("{change}"));
-                let beside = || self.catalog.as_ref().map(|list| list.with_extension("lock"));
-                let lock = lock.clone().or_else(beside).unwrap_or_else(|| "harness/kernels.lock".into());
-                Store::write_lock(&lock, &text)?;
+                let lock = named.as_deref().unwrap_or(lock);
+                Store::write_lock(lock, &text)?;
                 println!("written: {}", lock.display());
                 Ok(())
             }
         }
+    }
+
+    fn compare_kmod(&self, extent: Extent, filters: &[String]) -> Result<ExitCode> {
+        let report = compare::kmod(&self.store()?, extent, filters)?;
+        print!("{}", report.text());
+        Ok(ExitCode::from(u8::from(!report.is_clean())))
     }
 
     fn bench_boot(&self, kernels: &[String], rounds: usize) -> Result<()> {
@@ -245,7 +315,7 @@ impl Global {
         println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
         for name in known(&rig.catalog, kernels)? {
             let prepared = rig.prepare(&name, &all)?;
-            let boots = bench::boots(&rig.host, &prepared, rounds)?;
+            let boots = boot::boots(&rig.host, &prepared, rounds)?;
             let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
             println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
         }
@@ -253,8 +323,8 @@ impl Global {
     }
 }
 
-/// The kernels that were named, or the whole matrix. Paths are left for the store to judge.
-fn known(catalog: &Catalog, names: &[String]) -> Result<Vec<String>> {
+/// The names that were given, or all of the list.
+fn known<L: Line>(catalog: &Catalog<L>, names: &[String]) -> Result<Vec<String>> {
     if names.is_empty() {
         return Ok(catalog.names().map(str::to_owned).collect());
     }

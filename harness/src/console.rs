@@ -49,6 +49,7 @@ pub struct Console {
     kept: usize,
     partial: Vec<u8>,
     events: Vec<Event>,
+    expected: Vec<&'static str>,
     received: u64,
 }
 
@@ -92,10 +93,16 @@ impl Console {
         &self.events
     }
 
-    /// The worst event so far.
+    /// Events whose title contains this text are wanted, and do not count as trouble.
+    pub fn expect(&mut self, text: &'static str) {
+        self.expected.push(text);
+    }
+
+    /// The worst event so far that nobody expects.
     pub fn worst(&self) -> Option<&Event> {
+        let unexpected = |event: &&Event| !self.expected.iter().any(|text| event.title.contains(text));
         // max_by_key gives the last of equals; the first one is the cause, later ones its consequences.
-        self.events.iter().rev().max_by_key(|event| event.severity)
+        self.events.iter().rev().filter(unexpected).max_by_key(|event| event.severity)
     }
 
     /// The last `count` lines, or from the first fault on: the cause, of which later events are consequences.

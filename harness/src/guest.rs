@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modfile::proc_modules::{self, ProcModule, State};
+use modfile::{
+    elf::Elf,
+    modinfo::Modinfo,
+    proc_modules::{self, ProcModule, State},
+};
 use modrig_agent::{
     call::{Call, DIRECTORY, HELPERS},
     wire::{Ending, Job, OpenId, Reply, Request},
@@ -42,12 +46,13 @@ const EVENTUALLY: Duration = Duration::from_secs(20);
 pub struct Guest {
     vm: Vm,
     log: Vec<String>,
+    uevents: Vec<String>,
 }
 
 impl Guest {
     /// A guest on a machine whose agent is ready.
     pub fn new(vm: Vm) -> Self {
-        Self { vm, log: Vec::new() }
+        Self { vm, log: Vec::new(), uevents: Vec::new() }
     }
 
     /// `uname -r`.
@@ -117,9 +122,57 @@ impl Guest {
     pub fn start_load(&mut self, name: &str, params: &str) -> Check<Running> {
         let path = self.path_of(name);
         self.start(
-            Job::FinitModule { path, params: params.to_owned(), flags: 0 },
+            Job::FinitModule { path, open: libc::O_RDONLY, params: params.to_owned(), flags: 0 },
             if params.is_empty() { format!("loading {name}") } else { format!("loading {name} with `{params}`") },
         )
+    }
+
+    /// `finit_module` of any file of the guest; `flags` are those of the system call.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn load_file(&mut self, path: &str, params: &str, flags: u32) -> Check<Returned> {
+        self.load_opened(path, libc::O_RDONLY, params, flags)
+    }
+
+    /// The same for a file that is opened with these flags of open(2).
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn load_opened(&mut self, path: &str, open: i32, params: &str, flags: u32) -> Check<Returned> {
+        let what = format!("loading {path} (open flags {open}, flags {flags})");
+        let job = Job::FinitModule { path: path.to_owned(), open, params: params.to_owned(), flags };
+        let job = self.start(job, what)?;
+        self.finish(job)
+    }
+
+    /// A changed copy of a module's file; gives its path.
+    ///
+    /// # Errors
+    /// The change cannot be made, or the guest is in trouble.
+    pub fn edited(&mut self, name: &str, edit: impl FnOnce(&[u8]) -> Result<Vec<u8>, modfile::Error>) -> Check<String> {
+        let bytes = edit(&self.module_file(name)?).context(|| format!("cannot change {name}"))?;
+        let path = format!("/tmp/{name}.ko");
+        self.write_file(&path, &bytes, 0o644)?;
+        Ok(path)
+    }
+
+    /// Whether the kernel was built with CONFIG_MODVERSIONS, as the modules' version magic says.
+    ///
+    /// # Errors
+    /// The module is not in the image.
+    pub fn has_modversions(&mut self, name: &str) -> Check<bool> {
+        let bytes = self.module_file(name)?;
+        let info = Elf::parse(&bytes).and_then(|elf| Modinfo::of(&elf)).context(|| format!("cannot read {name}"))?;
+        Ok(String::from_utf8_lossy(info.vermagic().unwrap_or_default()).contains(" modversions "))
+    }
+
+    /// The taint letters of one module, as /sys/module shows them.
+    ///
+    /// # Errors
+    /// They are others.
+    pub fn module_taint_is(&mut self, name: &str, expected: &str) -> Check {
+        self.file_is(&format!("/sys/module/{name}/taint"), expected)
     }
 
     /// A module's file packed with a compressor, at a path that ends as its kind demands.
@@ -417,6 +470,23 @@ impl Guest {
         Ok(self.log()?.iter().any(|record| record.contains(text)))
     }
 
+    /// The uevents since the guest was ready.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn uevents(&mut self) -> Check<&[String]> {
+        match self.ask(&Request::Uevents)? {
+            Reply::Log(messages) => self.uevents.extend(messages),
+            other => return Err(unexpected("the uevents", &other)),
+        }
+        Ok(&self.uevents)
+    }
+
+    /// An oops, BUG or panic whose title contains this text is what the scenario wants to see, and no trouble.
+    pub fn expect_fault(&mut self, text: &'static str) {
+        self.vm.expect_fault(text);
+    }
+
     /// Waits until something holds.
     ///
     /// # Errors
@@ -451,6 +521,17 @@ impl Guest {
         match self.ask(&Request::Read { path: path.to_owned() })? {
             Reply::Content(bytes) => Ok(Some(bytes)),
             Reply::Errno(libc::ENOENT) => Ok(None),
+            other => Err(unexpected(&format!("reading {path}"), &other)),
+        }
+    }
+
+    /// The lines of a file that contain a text.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn lines_with(&mut self, path: &str, text: &str) -> Check<Vec<String>> {
+        match self.ask(&Request::Find { path: path.to_owned(), text: text.to_owned() })? {
+            Reply::Content(bytes) => Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()),
             other => Err(unexpected(&format!("reading {path}"), &other)),
         }
     }
@@ -498,6 +579,20 @@ impl Guest {
     /// It cannot be written.
     pub fn write(&mut self, path: &str, text: &str) -> Check {
         self.write_file(path, text.as_bytes(), 0o644)
+    }
+
+    /// Writing to a file fails with this errno.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn write_fails_with(&mut self, path: &str, text: &str, errno: Errno) -> Check {
+        let request = Request::Write { path: path.to_owned(), bytes: text.into(), mode: 0o644 };
+        let seen = match self.ask(&request)? {
+            Reply::Errno(seen) => Errno(seen).to_string(),
+            Reply::Done => "success".into(),
+            other => return Err(unexpected(&format!("writing to {path}"), &other)),
+        };
+        same(&format!("writing `{text}` to {path}"), &seen, &errno.to_string())
     }
 
     fn write_file(&mut self, path: &str, bytes: &[u8], mode: u32) -> Check {

@@ -4,11 +4,14 @@
 //!
 //! - [`error`], [`process`], [`interrupt`], [`progress`], [`cache`]: the ground everything stands on
 //! - [`kernel`]: the matrix; fetching, verifying and unpacking kernels
+//! - [`peers`]: what our tools are compared with
 //! - [`module`]: guest modules, built by each kernel's own kbuild
+//! - [`toolset`]: whose module tools a guest has
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
 //! - [`check`], [`errno`], [`behaviour`], [`guest`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`]: the scenarios
+//! - [`compare`]: our module tools beside the real kmod
 //! - [`run`], [`suite`]: one case, many cases
 //! - [`report`], [`mod@bench`], [`cli`]: what people see
 
@@ -17,6 +20,7 @@ pub mod bench;
 pub mod cache;
 pub mod check;
 pub mod cli;
+pub mod compare;
 pub mod console;
 pub mod errno;
 pub mod error;
@@ -25,6 +29,7 @@ pub mod image;
 pub mod interrupt;
 pub mod kernel;
 pub mod module;
+pub mod peers;
 pub mod process;
 pub mod programs;
 pub mod progress;
@@ -33,4 +38,5 @@ pub mod run;
 pub mod scenario;
 pub mod scenarios;
 pub mod suite;
+pub mod toolset;
 pub mod vm;

@@ -1,11 +1,16 @@
 //! Child processes that never outlive us.
 
-use std::{io, os::unix::process::CommandExt as _, process::Output, time::Duration};
+use std::{
+    io,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    process::{Command, ExitStatus, Output},
+    time::{Duration, Instant},
+};
 
 use duct::Expression;
 
 use crate::{
-    error::{Context as _, Error, Result},
+    error::{Context as _, Result},
     interrupt,
 };
 
@@ -14,22 +19,79 @@ use crate::{
 /// # Errors
 /// It cannot be started, or the user asked to stop: then its whole process group is killed.
 pub fn run(what: &str, command: Expression) -> Result<Output> {
+    Ok(run_within(what, command, Duration::MAX)?.expect("no time is that long"))
+}
+
+/// As [`run`], for so long at most; `None` when it had to be killed.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_within(what: &str, command: Expression, limit: Duration) -> Result<Option<Output>> {
+    let begun = Instant::now();
     let handle = tied(command).stdin_null().unchecked().start().context(|| format!("cannot start {what}"))?;
     loop {
-        if let Some(output) =
-            handle.wait_timeout(Duration::from_millis(200)).context(|| format!("cannot wait for {what}"))?
-        {
-            return Ok(output.clone());
+        let pause = Duration::from_millis(200).min(limit);
+        if let Some(output) = handle.wait_timeout(pause).context(|| format!("cannot wait for {what}"))? {
+            return Ok(Some(output.clone()));
         }
-        if interrupt::asked() {
+        if interrupt::asked() || begun.elapsed() >= limit {
             for leader in handle.pids() {
                 // SAFETY: kill takes two numbers. The child has not been waited for, so its number is still its own.
                 unsafe { libc::kill(-(leader as libc::pid_t), libc::SIGKILL) };
             }
             handle.kill().context(|| format!("cannot kill {what}"))?;
-            return Err(Error::interrupted());
+            interrupt::check()?;
+            return Ok(None);
         }
     }
+}
+
+/// What a finished child has used: seconds, seconds, bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    /// Of processors, its own and the kernel's for it.
+    pub cpu: f64,
+    /// From start to end.
+    pub wall: f64,
+    /// Of memory at its peak.
+    pub memory: f64,
+}
+
+impl Spent {
+    /// Counts another child's times too; of memory the larger peak.
+    pub fn add(&mut self, other: &Self) {
+        *self = Self { cpu: self.cpu + other.cpu, wall: self.wall + other.wall, memory: self.memory.max(other.memory) };
+    }
+}
+
+/// Runs a command to its end, and says what it has used.
+///
+/// # Errors
+/// It cannot be started or waited for.
+pub fn measured(what: &str, mut command: Command) -> Result<(ExitStatus, Spent)> {
+    let parent = std::process::id();
+    // SAFETY: between fork and exec only async-signal-safe calls are made: prctl, getppid.
+    unsafe { command.pre_exec(move || die_with(parent)) };
+    let begun = Instant::now();
+    let child = command.spawn().context(|| format!("cannot start {what}"))?;
+    let mut status = 0;
+    // SAFETY: an all-zero rusage is a valid value of that plain structure.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: both are writable for the call's duration, and nobody else waits for this child.
+        match unsafe { libc::wait4(child.id() as libc::pid_t, &raw mut status, 0, &raw mut usage) } {
+            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            -1 => return Err(io::Error::last_os_error()).context(|| format!("cannot wait for {what}")),
+            _ => break,
+        }
+    }
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    let spent = Spent {
+        cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        wall: begun.elapsed().as_secs_f64(),
+        memory: usage.ru_maxrss as f64 * 1024.0,
+    };
+    Ok((ExitStatus::from_raw(status), spent))
 }
 
 /// Ties the child to this thread: the kernel kills it when the thread that starts it ends, however it ends

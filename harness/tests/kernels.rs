@@ -1,4 +1,4 @@
-//! Kernels from an archive that these tests make: what happens when it is whole, broken, lying or gone.
+//! Kernels and peers from an archive that these tests make: what happens when it is whole, broken, lying or gone.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,8 @@ use std::{
 use modrig::{
     cache::{Cache, Digest},
     error::{Blame, Error},
-    kernel::{Catalog, FetchOptions, Headers, Kernel, Store},
+    kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
+    peers::Peers,
     progress::Progress,
 };
 
@@ -241,8 +242,8 @@ impl Setting {
         Self { dir, server, options }
     }
 
-    fn catalog(&self) -> Catalog {
-        Catalog::load(&self.dir.path().join("kernels.toml")).unwrap()
+    fn catalog(&self) -> Kernels {
+        Kernels::load(&self.dir.path().join("kernels.toml")).unwrap()
     }
 
     fn store(&self) -> Store {
@@ -561,4 +562,97 @@ fn a_built_tree_brings_its_own_headers() {
 
     put("Module.symvers", b"another build");
     assert_ne!(resolve(&tree).unwrap().digest, kernel.digest, "modules of the old build would be reused");
+}
+
+const PEERS: &str = "tool = { suite = \"trixie-backports\", packages = [\"kmod\", \"libc6\"] }\n\
+                     tree = { suite = \"trixie-backports\", series = \"9.1\", flavour = \"amd64\" }\n";
+
+/// A program with its library, and the modules of a kernel, split as Debian does since 7.2.
+fn peer_release(number: u32) -> Release {
+    let release = format!("9.1.{number}+deb13-amd64");
+    let version = format!("9.1.{number}-1");
+    let number = number.to_string();
+    let modules = format!("usr/lib/modules/{release}");
+    let (module, order) = (format!("{modules}/kernel/a.ko"), format!("{modules}/modules.order"));
+    let library = "usr/lib/x86_64-linux-gnu/libc.so.6";
+    let parts = [
+        ("kmod".into(), deb(&[("usr/bin/kmod", number.as_bytes()), ("usr/share/doc/kmod/x", b"")])),
+        ("libc6".into(), deb(&[(library, b"library"), ("usr/lib/x86_64-linux-gnu/gconv/x.so", b"")])),
+        (format!("linux-image-{release}"), deb(&[])),
+        (format!("linux-modules-{release}"), deb(&[(&module, number.as_bytes())])),
+        (format!("linux-base-{release}"), deb(&[(&order, b"kernel/a.ko\n"), (&format!("{modules}/config"), b"")])),
+        // Another flavour, whose name ends in the same way.
+        (format!("linux-image-9.1.{number}9+deb13-cloud-amd64"), deb(&[])),
+    ];
+    let packages =
+        parts.map(|(name, deb): (String, _)| (format!("pool/{name}_{version}.deb"), name, String::new(), deb));
+    Release { version, packages: packages.into() }
+}
+
+/// A setting whose lock file an update has written, when release 1 was the newest.
+fn peer_setting(key: &Key) -> (Setting, Peers) {
+    let mut setting = Setting::new();
+    peer_release(1).upload(&setting.server);
+    setting.sign(&[peer_release(1)], key, FAR);
+    let none = Peers::parse(PEERS, "").unwrap();
+    let (changes, lock) = setting.store().update(&none, &["tool".to_owned(), "tree".to_owned()]).unwrap();
+    assert_eq!(changes, ["tool: nothing -> 9.1.1-1", "tree: nothing -> 9.1.1+deb13-amd64"]);
+    setting.options.keyring = None;
+    (setting, Peers::parse(PEERS, &lock).unwrap())
+}
+
+#[test]
+fn peers_are_fetched_as_kernels_are_and_only_what_is_needed_stays() {
+    let key = Key::new();
+    let (mut setting, peers) = peer_setting(&key);
+    let (release, tool) = setting.store().obtain(&peers, "tool").unwrap();
+    assert_eq!(release, "9.1.1-1");
+    assert_eq!(files_below(&tool), ["bin/kmod", "lib/libc.so.6"]);
+    let (release, tree) = setting.store().obtain(&peers, "tree").unwrap();
+    assert_eq!(release, "9.1.1+deb13-amd64");
+    let modules = "lib/modules/9.1.1+deb13-amd64";
+    assert_eq!(files_below(&tree), [format!("{modules}/kernel/a.ko"), format!("{modules}/modules.order")]);
+
+    setting.server.requests();
+    setting.options.offline = true;
+    assert_eq!(setting.store().obtain(&peers, "tree").unwrap().1, tree);
+    assert_eq!(setting.server.requests(), [""; 0]);
+    let error = setting.store().obtain(&peers, "tol").unwrap_err();
+    assert_eq!(error.advice(), Some("did you mean tool? known are tool, tree"));
+}
+
+#[test]
+fn the_newest_takes_the_place_of_a_dropped_peer() {
+    let key = Key::new();
+    let (mut setting, peers) = peer_setting(&key);
+    for (path, ..) in &peer_release(1).packages {
+        setting.server.remove(path);
+    }
+    setting.options.locked = true;
+    let error = setting.store().obtain(&peers, "tool").unwrap_err();
+    assert!(error.to_string().contains("9.1.1-1, which peer tool is locked to"), "{error}");
+    assert!(error.advice().unwrap().contains("modrig peers update"));
+
+    setting.options.locked = false;
+    peer_release(2).upload(&setting.server);
+    setting.sign(&[peer_release(2)], &key, FAR);
+    let (release, tool) = setting.store().obtain(&peers, "tool").unwrap();
+    assert_eq!((release.as_str(), fs::read_to_string(tool.join("bin/kmod")).unwrap().as_str()), ("9.1.2-1", "2"));
+    assert_eq!(setting.store().obtain(&peers, "tree").unwrap().0, "9.1.2+deb13-amd64");
+}
+
+/// Paths of the files below a directory, sorted.
+fn files_below(directory: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut directories = vec![directory.to_owned()];
+    while let Some(next) = directories.pop() {
+        for entry in fs::read_dir(next).unwrap().flatten() {
+            match entry.path() {
+                path if path.is_dir() => directories.push(path),
+                path => files.push(path.strip_prefix(directory).unwrap().display().to_string()),
+            }
+        }
+    }
+    files.sort();
+    files
 }

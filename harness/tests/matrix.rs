@@ -8,7 +8,7 @@ use std::{path::Path, process::ExitCode, sync::OnceLock};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use modrig::{
     error::{Error, Result},
-    kernel::Catalog,
+    kernel::Kernels,
     report::{Verdict, terminal},
     run::{Prepared, Rig},
     scenario::Scenario,
@@ -17,7 +17,7 @@ use modrig::{
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let catalog = match Catalog::embedded() {
+    let catalog = match Kernels::embedded() {
         Ok(catalog) => catalog,
         Err(error) => {
             eprintln!("{}", error.report());

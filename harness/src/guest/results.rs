@@ -64,7 +64,15 @@ impl Returned {
     /// # Errors
     /// It did not.
     pub fn was_killed(&self) -> Check {
-        same(&format!("{} returned", self.what), &self.seen(), "nothing: its process died of signal 9")
+        self.died_of(libc::SIGKILL)
+    }
+
+    /// Its process died of this signal before the call returned to it.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn died_of(&self, signal: i32) -> Check {
+        same(&format!("{} returned", self.what), &self.seen(), &format!("nothing: its process died of signal {signal}"))
     }
 
     fn seen(&self) -> String {

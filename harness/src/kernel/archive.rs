@@ -2,7 +2,6 @@
 //! archive's signature.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read, Write as _},
     path::{Path, PathBuf},
@@ -14,9 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Store,
-    catalog::{Locked, Package},
-    control::{Stanza, compare_versions, stanzas},
-    version_of,
+    catalog::Package,
+    control::{Index, Stanza, compare_versions, stanzas},
 };
 use crate::{
     cache::Digest,
@@ -100,7 +98,7 @@ impl Archive<'_> {
     }
 
     /// The packages of a suite's main component, by name, after checking signature and digest.
-    pub(super) fn index(&self, suite: &str) -> Result<BTreeMap<String, Stanza>> {
+    pub(super) fn index(&self, suite: &str) -> Result<Index> {
         let _spinner = self.store.progress.spinner(format!("{suite}: index"));
         let base = format!("{}/dists/{suite}", self.store.mirrors(&format!("the index of {suite}"))?.of_suite(suite));
         let uri = format!("{base}/InRelease");
@@ -130,8 +128,8 @@ impl Archive<'_> {
 }
 
 /// An archive may keep several versions of a package.
-fn newest_of_each(text: &str) -> BTreeMap<String, Stanza> {
-    let mut packages: BTreeMap<String, Stanza> = BTreeMap::new();
+fn newest_of_each(text: &str) -> Index {
+    let mut packages = Index::new();
     for stanza in stanzas(text) {
         let Some(name) = stanza.get("package").cloned() else { continue };
         let version = |stanza: &Stanza| stanza.get("version").cloned().unwrap_or_default();
@@ -257,44 +255,6 @@ fn digest_of_index<'a>(release: &'a Stanza, uri: &str) -> Result<(&'a str, &'a s
         })
         .next()
         .ok_or_else(|| Error::new(format!("`{uri}` names no index of main for amd64")))
-}
-
-/// The newest release of a series and flavour that has headers, with the packages it needs.
-pub(super) fn newest(packages: &BTreeMap<String, Stanza>, series: &str, flavour: &str) -> Option<Locked> {
-    let (release, image) = packages
-        .iter()
-        .filter_map(|(name, stanza)| {
-            let release = name.strip_prefix("linux-image-")?;
-            let fits = release.ends_with(flavour) && version_of(release) == version_of(series);
-            (fits && packages.contains_key(&format!("linux-headers-{release}"))).then_some((release, stanza))
-        })
-        .max_by(|(_, a), (_, b)| compare_versions(&a["version"], &b["version"]))?;
-    let headers = &packages[&format!("linux-headers-{release}")];
-    // Up to 6.18 the image package has everything; later ones are split, and the image package is empty.
-    let image_parts = ["linux-binary-", "linux-base-"].map(|part| format!("{part}{release}"));
-    let mut names: Vec<String> = image_parts.into_iter().filter(|name| packages.contains_key(name)).collect();
-    if names.is_empty() {
-        names.push(format!("linux-image-{release}"));
-    }
-    names.push(format!("linux-headers-{release}"));
-    names.extend(depends(headers).filter(|name| name.starts_with("linux-kbuild-") || name.ends_with("-common")));
-    let packages = names.iter().map(|name| package_of(packages.get(name)?)).collect::<Option<Vec<_>>>()?;
-    Some(Locked { release: release.to_owned(), version: image["version"].clone(), packages })
-}
-
-fn depends(stanza: &Stanza) -> impl Iterator<Item = String> {
-    let text = stanza.get("depends").cloned().unwrap_or_default();
-    let names: Vec<String> =
-        text.split(',').filter_map(|choice| choice.split_whitespace().next()).map(str::to_owned).collect();
-    names.into_iter()
-}
-
-fn package_of(stanza: &Stanza) -> Option<Package> {
-    Some(Package {
-        path: stanza.get("filename")?.clone(),
-        size: stanza.get("size")?.parse().ok()?,
-        sha256: Digest::from_hex(stanza.get("sha256")?)?,
-    })
 }
 
 /// Writes a whole file that appears at once.

@@ -1,51 +1,65 @@
-//! The matrix: `kernels.toml`, which people write, and `kernels.lock`, which `modrig kernels update` writes.
+//! A list of named sets of packages: a `.toml` file, which people write, and a `.lock` file, which an update writes.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::version_of;
+use super::{control::Index, version_of};
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, Result},
 };
 
-/// Counted up when what is kept of a kernel changes.
-const LAYOUT: &str = "1";
+/// A line of a list: which packages a name stands for, and what is kept of them.
+pub trait Line: DeserializeOwned + Sync {
+    /// What the lines are, in one word: for messages, for commands (`modrig kernels`), and as the kind of cache entry.
+    const KIND: &'static str;
 
-/// A line of `kernels.toml`: what a kernel's name stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Line {
-    pub(super) suite: String,
-    pub(super) flavour: String,
-    pub(super) compiler: String,
+    /// Whether a path, with a slash in it, may stand where a name does.
+    const PATHS: bool = false;
+
+    /// Debian's suite that has the packages.
+    fn suite(&self) -> &str;
+
+    /// Name of the unpacked packages in the cache.
+    fn key(&self, locked: &Locked) -> String;
+
+    /// What the name means today, by the suite's index.
+    ///
+    /// # Errors
+    /// The suite does not have it.
+    fn newest(&self, name: &str, packages: &Index) -> Result<Locked>;
+
+    /// Where a file of a package goes in the cache entry; `None` when it is not kept.
+    fn place_of(&self, path: &Path) -> Option<PathBuf>;
+
+    /// What is to be done to the unpacked files.
+    ///
+    /// # Errors
+    /// The packages are not what they should be.
+    fn finish(&self, place: &Path) -> Result<()>;
 }
 
-impl Line {
-    /// Code name of the suite whose compiler is used: `bookworm` of `bookworm-security`.
-    pub(super) fn build_suite(&self) -> &str {
-        self.suite.split('-').next().unwrap_or_default()
-    }
-}
-
-/// A release of a kernel and the packages it is made of.
+/// A release and the packages it is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Locked {
-    /// What `uname -r` will print.
+    /// Of a kernel what `uname -r` prints, else the version of the first package.
     pub release: String,
     /// Version of the source package.
     pub version: String,
-    /// Packages with the image, its configuration and the headers.
+    /// The packages.
     pub packages: Vec<Package>,
 }
 
 impl Locked {
-    /// Name of the unpacked release in the cache.
-    pub(super) fn key(&self, line: &Line) -> String {
-        let digests = self.packages.iter().map(|package| package.sha256.as_str());
-        Digest::of([LAYOUT, &self.release, &line.compiler].into_iter().chain(digests)).to_string()
+    /// The digests of all packages, in order.
+    pub fn digests(&self) -> impl Iterator<Item = &str> {
+        self.packages.iter().map(|package| package.sha256.as_str())
     }
 
     /// Bytes to fetch.
@@ -73,10 +87,10 @@ impl Package {
     }
 }
 
-/// The kernels that have a name.
+/// The sets that have a name.
 #[derive(Debug, Clone)]
-pub struct Catalog {
-    lines: BTreeMap<Series, Line>,
+pub struct Catalog<L> {
+    lines: BTreeMap<Series, L>,
     locked: BTreeMap<String, Locked>,
 }
 
@@ -84,39 +98,35 @@ pub struct Catalog {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Series((u32, u32), String);
 
-impl Catalog {
-    /// The matrix that this program was built with. Needs neither network nor disk.
-    ///
-    /// # Errors
-    /// The embedded files are wrong, which a test excludes.
-    pub fn embedded() -> Result<Self> {
-        Self::parse(include_str!("../../kernels.toml"), include_str!("../../kernels.lock"))
-    }
-
-    /// A matrix of the user's: a `kernels.toml`, and the `.lock` beside it if there is one.
+impl<L: Line> Catalog<L> {
+    /// A list of the user's: a `.toml` file, and the `.lock` beside it if there is one.
     ///
     /// # Errors
     /// The files cannot be read or make no sense.
     pub fn load(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|cause| {
-            Error::usage(format!("cannot read the list of kernels `{}`", path.display())).because(cause)
+            Error::usage(format!("cannot read the list of {}s `{}`", L::KIND, path.display())).because(cause)
         })?;
         let lock = fs::read_to_string(path.with_extension("lock")).unwrap_or_default();
         Self::parse(&text, &lock).map_err(|cause| {
-            Error::usage(format!("the list of kernels `{}` makes no sense", path.display())).because(cause)
+            Error::usage(format!("the list of {}s `{}` makes no sense", L::KIND, path.display())).because(cause)
         })
     }
 
-    fn parse(text: &str, lock: &str) -> Result<Self> {
-        let lines: BTreeMap<String, Line> = toml::from_str(text).context(|| "kernels.toml")?;
-        let locked = toml::from_str(lock).context(|| "kernels.lock")?;
+    /// A list from the text of its two files.
+    ///
+    /// # Errors
+    /// They make no sense.
+    pub fn parse(text: &str, lock: &str) -> Result<Self> {
+        let lines: BTreeMap<String, L> = toml::from_str(text).context(|| format!("{}s.toml", L::KIND))?;
+        let locked = toml::from_str(lock).context(|| format!("{}s.lock", L::KIND))?;
         Ok(Self {
             lines: lines.into_iter().map(|(name, line)| (Series(version_of(&name), name), line)).collect(),
             locked,
         })
     }
 
-    /// Names, oldest series first.
+    /// Names, of kernels the oldest series first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.lines.keys().map(|Series(_, name)| name.as_str())
     }
@@ -126,19 +136,20 @@ impl Catalog {
     /// # Errors
     /// It is not; the message has the nearest name.
     pub fn check(&self, name: &str) -> Result<()> {
-        if name.contains('/') {
+        if L::PATHS && name.contains('/') {
             return Ok(());
         }
         self.line(name).map(drop)
     }
 
-    pub(super) fn line(&self, name: &str) -> Result<&Line> {
+    pub(super) fn line(&self, name: &str) -> Result<&L> {
         self.lines.get(&Series(version_of(name), name.to_owned())).ok_or_else(|| {
             let known: Vec<&str> = self.names().collect();
             let nearest = known.iter().max_by_key(|known| (strsim::jaro_winkler(known, name) * 1000.0) as u32);
+            let path = if L::PATHS { "; a path must contain a slash" } else { "" };
             let guess = nearest.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
-            Error::usage(format!("no kernel is called `{name}`"))
-                .help(format!("{guess}known are {}; a path must contain a slash", known.join(", ")))
+            Error::usage(format!("no {} is called `{name}`", L::KIND))
+                .help(format!("{guess}known are {}{path}", known.join(", ")))
         })
     }
 
@@ -146,7 +157,7 @@ impl Catalog {
         self.locked.get(name)
     }
 
-    /// The lock file's text with these kernels replaced.
+    /// The lock file's text with these lines replaced.
     ///
     /// # Errors
     /// None that a lock file can provoke.
@@ -154,19 +165,19 @@ impl Catalog {
         let mut all = self.locked.clone();
         all.extend(changed);
         all.retain(|name, _| self.line(name).is_ok());
-        let text = toml::to_string(&all).context(|| "cannot write kernels.lock")?;
-        Ok(format!("# Written by `modrig kernels update`. Digests are SHA-256.\n\n{text}"))
+        let text = toml::to_string(&all).context(|| format!("cannot write {}s.lock", L::KIND))?;
+        Ok(format!("# Written by `modrig {}s update`. Digests are SHA-256.\n\n{text}", L::KIND))
     }
 
-    /// One row per kernel for a table.
+    /// One row per line for a table.
     pub fn rows(&self, cache: &Cache) -> Vec<Row> {
-        let row = |(Series(_, name), line): (&Series, &Line)| {
+        let row = |(Series(_, name), line): (&Series, &L)| {
             let locked = self.locked.get(name);
-            let here = locked.is_some_and(|locked| cache.has("kernel", &locked.key(line)));
+            let here = locked.is_some_and(|locked| cache.has(L::KIND, &line.key(locked)));
             Row {
                 name: name.clone(),
                 release: locked.map_or("not locked".into(), |locked| locked.release.clone()),
-                suite: line.suite.clone(),
+                suite: line.suite().to_owned(),
                 megabytes: locked.map_or(0, |locked| locked.size().div_ceil(1_000_000)),
                 here,
             }
@@ -175,7 +186,7 @@ impl Catalog {
     }
 }
 
-/// What a person wants to know of a kernel in the matrix.
+/// What a person wants to know of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Its name.
@@ -194,32 +205,6 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, release, suite, megabytes, here } = self;
         let here = if *here { "here" } else { "to be fetched" };
-        write!(f, "{name:6} {release:32} {suite:20} {megabytes:>4} MB  {here}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_embedded_matrix_is_sound_and_fully_locked() {
-        let catalog = Catalog::embedded().unwrap();
-        assert!(catalog.names().count() >= 5);
-        for name in catalog.names() {
-            let locked = catalog.locked(name).unwrap_or_else(|| panic!("{name} is not locked"));
-            assert!(locked.release.starts_with(name), "{name}: {}", locked.release);
-            assert!(locked.packages.len() >= 4, "{name}: {:?}", locked.packages);
-        }
-    }
-
-    #[test]
-    fn names_are_in_the_order_of_versions_and_a_wrong_one_gets_the_nearest() {
-        let line = "{ suite = \"a-b\", flavour = \"c\", compiler = \"d\" }";
-        let catalog = Catalog::parse(&format!("\"6.12\" = {line}\n\"6.1\" = {line}\n\"5.10\" = {line}\n"), "").unwrap();
-        assert_eq!(catalog.names().collect::<Vec<_>>(), ["5.10", "6.1", "6.12"]);
-        let error = catalog.check("6.13").unwrap_err();
-        assert!(error.advice().unwrap().starts_with("did you mean 6.1"), "{error:?}");
-        catalog.check("./bzImage").unwrap();
+        write!(f, "{name:10} {release:32} {suite:20} {megabytes:>4} MB  {here}")
     }
 }

@@ -3,7 +3,10 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 /// One stanza: field names in lower case. A continued field keeps its lines, joined by newlines.
-pub(super) type Stanza = BTreeMap<String, String>;
+pub type Stanza = BTreeMap<String, String>;
+
+/// The packages of a suite, by name.
+pub type Index = BTreeMap<String, Stanza>;
 
 /// The stanzas of a file, in order; lines that belong to none, and comments, are skipped.
 pub(super) fn stanzas(text: &str) -> impl Iterator<Item = Stanza> {

@@ -4,9 +4,26 @@ use std::{
     fs::File,
     io::{self, BufReader, Read},
     path::{Component, Path, PathBuf},
+    thread,
 };
 
 use crate::error::{Context as _, Error, Result};
+
+/// Unpacks several packages at once, each as [`unpack`] does. They must share no file.
+///
+/// # Errors
+/// Of the first package that fails.
+pub(super) fn unpack_all(
+    debs: &[PathBuf],
+    target: &Path,
+    wanted: impl Fn(&Path) -> Option<PathBuf> + Sync,
+) -> Result<()> {
+    let wanted = &wanted;
+    thread::scope(|scope| {
+        let all: Vec<_> = debs.iter().map(|deb| scope.spawn(move || unpack(deb, target, wanted))).collect();
+        all.into_iter().try_for_each(|one| one.join().expect("unpacking gives its errors back"))
+    })
+}
 
 /// Unpacks the files that `wanted` names a place for, below `target`. Paths are given without a leading `./`.
 ///

@@ -4,6 +4,7 @@ mod archive;
 mod catalog;
 mod control;
 mod deb;
+mod debian;
 mod local;
 pub mod mirror;
 mod signature;
@@ -12,7 +13,10 @@ mod vmlinux;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-pub use catalog::{Catalog, Locked, Package, Row};
+pub use catalog::{Catalog, Line, Locked, Package, Row};
+pub use control::{Index, Stanza};
+pub use debian::{KernelLine, Kernels};
+pub(crate) use debian::{image_packages, lock, newest_release};
 pub use store::Store;
 
 use crate::cache::Digest;

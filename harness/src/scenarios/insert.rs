@@ -1,12 +1,9 @@
 //! Loading: parameters, versions, symbols, dependencies, and what an init may return.
 
-use modfile::edit;
-
 use crate::{
-    behaviour::{SECOND_LOADER_GETS, SUSPICIOUS_RETURN},
+    behaviour::SUSPICIOUS_RETURN,
     check::Check,
     errno::Errno,
-    error::Error,
     guest::Guest,
     scenario,
     scenario::{
@@ -37,15 +34,6 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(unknown_parameter_is_ignored)
         .modules(&["params"])
         .claim(Framework, "an unknown parameter makes the load fail (no longer: since 3.11 it is logged and ignored)"),
-    scenario!(duplicate_is_eexist)
-        .modules(&["hello"])
-        .claim(Framework, "a module's name is unique: loading it twice fails"),
-    scenario!(second_loader_waits_for_the_first)
-        .modules(&["slow_init"])
-        .claim(Framework, "a second load of a module that is coming fails (it waits; since 6.5 it shares the result)"),
-    scenario!(changed_vermagic_is_enoexec)
-        .modules(&["hello"])
-        .claim(Framework, "a module built for another kind of kernel is refused by its vermagic"),
     scenario!(missing_symbol_is_enoent)
         .modules(&["missing_symbol"])
         .claim(Framework, "a module that needs a symbol nobody exports is refused"),
@@ -130,32 +118,6 @@ fn unknown_parameter_is_ignored(guest: &mut Guest) -> Check {
     guest.load_with("params", "nosuch=1 i=3")?.succeeds()?;
     guest.logged("params: unknown parameter 'nosuch' ignored")?;
     guest.file_is("/sys/module/params/parameters/i", "3")
-}
-
-fn duplicate_is_eexist(guest: &mut Guest) -> Check {
-    guest.load("hello")?.succeeds()?;
-    guest.load("hello")?.fails_with(Errno::EEXIST)?;
-    let bytes = guest.module_file("hello")?;
-    guest.load_bytes("a copy of hello", &bytes)?.fails_with(Errno::EEXIST)?;
-    guest.refcount_is("hello", 0)
-}
-
-fn second_loader_waits_for_the_first(guest: &mut Guest) -> Check {
-    let first = guest.start_load("slow_init", "ms=1000")?;
-    guest.eventually("slow_init is coming", |guest| guest.state_is("slow_init", "coming"))?;
-    let second = guest.start_load("slow_init", "ms=0")?;
-    guest.finish(first)?.succeeds()?;
-    let second = guest.finish(second)?;
-    second.returns(SECOND_LOADER_GETS.on(guest.version()))
-}
-
-/// The release alone is not compared on kernels with CONFIG_MODVERSIONS, so a flag word is changed.
-fn changed_vermagic_is_enoexec(guest: &mut Guest) -> Check {
-    let bytes = edit::replace_in_modinfo(&guest.module_file("hello")?, "vermagic", " SMP ", " SMQ ")
-        .map_err(|cause| Error::new("cannot change hello's vermagic").because(cause))?;
-    guest.load_bytes("hello with another vermagic", &bytes)?.fails_with(Errno::ENOEXEC)?;
-    guest.logged("hello: version magic '")?;
-    guest.is_absent("hello")
 }
 
 fn missing_symbol_is_enoent(guest: &mut Guest) -> Check {

@@ -3,17 +3,43 @@
 //! A scenario sees [`crate::guest`], [`crate::behaviour`] and [`crate::errno`] only. To add one: a function, a row,
 //! and a file in `guest-modules/` if it needs a new situation (docs/adding-a-scenario.md).
 
+mod duplicates;
+mod faults;
+mod files;
 mod insert;
+mod licences;
+mod parameters;
 mod request_module;
+mod states;
 mod stub;
+mod symbols;
 mod tools;
+mod traces;
 mod unload;
+mod versions;
 
 use crate::scenario::Scenario;
 
 /// All scenarios, by group.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    [insert::ALL, unload::ALL, request_module::ALL, stub::ALL, tools::ALL].into_iter().flatten()
+    [
+        insert::ALL,
+        parameters::ALL,
+        duplicates::ALL,
+        versions::ALL,
+        symbols::ALL,
+        licences::ALL,
+        states::ALL,
+        files::ALL,
+        faults::ALL,
+        traces::ALL,
+        unload::ALL,
+        request_module::ALL,
+        stub::ALL,
+        tools::ALL,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use modfile::edit;
 use crate::{
     check::Check,
     errno::Errno,
-    error::Error,
     guest::{Guest, Packing, same},
     scenario,
     scenario::{
@@ -83,22 +82,19 @@ fn insmod_passes_parameters(guest: &mut Guest) -> Check {
 }
 
 /// A copy of hello with a flag word of its version magic changed.
-fn other_vermagic(guest: &mut Guest) -> Check<&'static str> {
-    let bytes = edit::replace_in_modinfo(&guest.module_file("hello")?, "vermagic", " SMP ", " SMQ ")
-        .map_err(|cause| Error::new("cannot change hello's vermagic").because(cause))?;
-    guest.put("/tmp/hello.ko", &bytes)?;
-    Ok("/tmp/hello.ko")
+fn other_vermagic(guest: &mut Guest) -> Check<String> {
+    guest.edited("hello", |bytes| edit::replace_in_modinfo(bytes, "vermagic", " SMP ", " SMQ "))
 }
 
 fn force_ignores_vermagic(guest: &mut Guest) -> Check {
     let file = other_vermagic(guest)?;
     guest
-        .run("insmod", &[file])?
+        .run("insmod", &[&file])?
         .fails_saying("insmod: ERROR: could not insert module /tmp/hello.ko: Invalid module format")?;
-    guest.run("modprobe", &["--force-vermagic", file])?.succeeds()?;
+    guest.run("modprobe", &["--force-vermagic", &file])?.succeeds()?;
     guest.logged("hello: bad vermagic: kernel tainted.")?;
     guest.run("rmmod", &["hello"])?.succeeds()?;
-    guest.run("insmod", &["-f", file])?.succeeds()?;
+    guest.run("insmod", &["-f", &file])?.succeeds()?;
     same("taint", &guest.taint()?, "FOE")
 }
 
@@ -254,7 +250,7 @@ fn missing_symbols_are_explained(guest: &mut Guest) -> Check {
 
 fn other_refusals_are_explained(guest: &mut Guest) -> Check {
     let file = other_vermagic(guest)?;
-    let ran = guest.run("insmod", &["--explain", file])?;
+    let ran = guest.run("insmod", &["--explain", &file])?;
     ran.says("insmod: why: the module was built with, and the kernel without: SMQ")?;
     guest
         .run("modprobe", &["--explain", "params", "i=many"])?

@@ -152,6 +152,11 @@ impl Vm {
         &self.channels.console
     }
 
+    /// From now on, an event of the console whose title contains this text is no trouble.
+    pub fn expect_fault(&mut self, text: &'static str) {
+        self.channels.console.expect(text);
+    }
+
     /// Gives the next piece of work its whole time.
     pub fn restart_watch(&mut self) {
         self.watch.restart();

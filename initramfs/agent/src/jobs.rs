@@ -6,7 +6,10 @@ use std::{
     collections::HashMap,
     fs::{self, File},
     io::{self, Read as _, Write as _},
-    os::{fd::AsFd as _, unix::process::CommandExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
+    },
     path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -46,8 +49,10 @@ impl Jobs {
                 let image = fs::read(path)?;
                 call(id, || sys::init_module(&image, &params))?
             }
-            Job::FinitModule { path, params, flags } => {
-                let file = File::open(path)?;
+            Job::FinitModule { path, open, params, flags } => {
+                let writable = matches!(open & libc::O_ACCMODE, libc::O_WRONLY | libc::O_RDWR);
+                let readable = open & libc::O_ACCMODE != libc::O_WRONLY;
+                let file = File::options().read(readable).write(writable).custom_flags(open).open(path)?;
                 call(id, || sys::finit_module(file.as_fd(), &params, flags))?
             }
             Job::DeleteModule { name, flags } => call(id, || sys::delete_module_with(&name, flags))?,

@@ -1,11 +1,12 @@
 //! PID 1 of the guest: prepares the file systems, says Ready, and does what the host asks until the link ends.
 
 mod jobs;
+mod uevents;
 
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, BufRead as _, BufReader, Read, Write},
     os::unix::fs::{OpenOptionsExt as _, symlink},
     path::Path,
 };
@@ -22,7 +23,8 @@ use rustix::{
 const LINK: &str = "/dev/ttyS1";
 
 /// What a guest needs mounted: type and place.
-const MOUNTS: [(&str, &str); 4] = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run")];
+const MOUNTS: [(&str, &str); 5] =
+    [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run"), ("tracefs", "/sys/kernel/tracing")];
 
 fn main() {
     if let Err(error) = serve() {
@@ -44,7 +46,13 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     // Only now: with a /sbin/modprobe in the image, the kernel would run it again and again while it boots.
     symlink("usr/sbin", "/sbin")?;
     let mut link = open_link()?;
-    let mut agent = Agent { jobs: jobs::Jobs::new()?, log: kmsg::Reader::open()?, open: HashMap::new(), opened: 0 };
+    let mut agent = Agent {
+        jobs: jobs::Jobs::new()?,
+        log: kmsg::Reader::open()?,
+        uevents: uevents::Listener::new()?,
+        open: HashMap::new(),
+        opened: 0,
+    };
     let release = uname().release().to_string_lossy().into_owned();
     wire::write(&mut link, &Reply::Ready { version: WIRE_VERSION, release })?;
     loop {
@@ -70,6 +78,7 @@ fn open_link() -> io::Result<File> {
 struct Agent {
     jobs: jobs::Jobs,
     log: kmsg::Reader,
+    uevents: uevents::Listener,
     open: HashMap<OpenId, File>,
     opened: OpenId,
 }
@@ -82,10 +91,12 @@ impl Agent {
             Request::Kill { job, signal } => self.jobs.kill(job, signal),
             Request::Read { path } => read(&path),
             Request::Write { path, bytes, mode } => write(&path, &bytes, mode),
+            Request::Find { path, text } => find(&path, &text),
             Request::List { path } => list(&path),
             Request::Open { path, write } => self.open(&path, write),
             Request::Close { file } => Ok(self.close(file)),
             Request::PowerOff => return Reply::Refused("handled by the loop".into()),
+            Request::Uevents => self.uevents.new_messages().map(Reply::Log),
             Request::Log => self.log.new_records(CONTENT_BYTES_MAX).map(Reply::Log),
         };
         answer.unwrap_or_else(|error| match error.raw_os_error() {
@@ -114,6 +125,23 @@ fn read(path: &str) -> io::Result<Reply> {
     let mut bytes = Vec::new();
     File::open(path)?.take(CONTENT_BYTES_MAX as u64).read_to_end(&mut bytes)?;
     Ok(Reply::Content(bytes))
+}
+
+/// The lines of a file that contain a text: a file such as /proc/kallsyms is too long to be moved as a whole.
+fn find(path: &str, text: &str) -> io::Result<Reply> {
+    let mut found = Vec::new();
+    for line in BufReader::new(File::open(path)?).split(b'\n') {
+        let line = line?;
+        if line.windows(text.len().max(1)).any(|window| window == text.as_bytes()) {
+            found.extend_from_slice(&line);
+            found.push(b'\n');
+        }
+        if found.len() >= CONTENT_BYTES_MAX {
+            break;
+        }
+    }
+    found.truncate(CONTENT_BYTES_MAX);
+    Ok(Reply::Content(found))
 }
 
 /// One `write` call, because files of /proc and /sys take each call as a value of its own. The directory is made if it

@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of these messages. Host and agent refuse each other when it differs.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// First byte of every frame.
 pub const SYNC: u8 = 0xa5;
@@ -47,6 +47,8 @@ pub enum Request {
     Read { path: String },
     /// Create or overwrite a file with one `write` call. Answer: [`Reply::Done`].
     Write { path: String, bytes: Vec<u8>, mode: u32 },
+    /// The lines of a file that contain a text. Answer: [`Reply::Content`], at most [`CONTENT_BYTES_MAX`].
+    Find { path: String, text: String },
     /// The names in a directory, sorted. Answer: [`Reply::Names`].
     List { path: String },
     /// Open a file and keep it open. Answer: [`Reply::Opened`].
@@ -57,6 +59,9 @@ pub enum Request {
     PowerOff,
     /// The kernel's log records since the last ask, or since the agent began. Answer: [`Reply::Log`].
     Log,
+    /// The uevents since the last ask, or since the agent began, each as its lines joined by blanks. Answer:
+    /// [`Reply::Log`].
+    Uevents,
 }
 
 /// Work for a process of its own, so that whatever happens to it does not happen to the agent.
@@ -67,8 +72,8 @@ pub enum Job {
     Exec { argv: Vec<String>, env: Vec<(String, String)> },
     /// `init_module(bytes of path, params)`.
     InitModule { path: String, params: String },
-    /// `finit_module(path opened read-only, params, flags)`.
-    FinitModule { path: String, params: String, flags: u32 },
+    /// `finit_module(path opened with the flags `open`, params, flags)`; `open` is 0 for read-only.
+    FinitModule { path: String, open: i32, params: String, flags: u32 },
     /// `delete_module(name, flags)`.
     DeleteModule { name: String, flags: u32 },
 }
@@ -91,7 +96,7 @@ pub enum Reply {
     Names(Vec<String>),
     /// A file is open.
     Opened { file: OpenId },
-    /// Kernel log records, oldest first, without time stamps; empty when there is nothing new.
+    /// Kernel log records without time stamps, or uevents, oldest first; empty when there is nothing new.
     Log(Vec<String>),
     /// Done, nothing to report.
     Done,

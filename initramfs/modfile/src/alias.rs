@@ -45,6 +45,13 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 }
 
 pub(crate) fn matches_bytes(pattern: &[u8], name: &[u8]) -> bool {
+    // Of many patterns tried against one name most differ in the first byte.
+    if let (Some(first), Some(byte)) = (pattern.first(), name.first())
+        && first != byte
+        && !b"*?[\\".contains(first)
+    {
+        return false;
+    }
     let (mut at, mut read) = (0, 0);
     // After a mismatch only the last `*` has to take one byte more: an earlier one could win nothing.
     let mut retry: Option<(usize, usize)> = None;

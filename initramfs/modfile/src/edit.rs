@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use crate::{
     Error,
     elf::{Elf, SHF_ALLOC, Section},
+    symbols::{self, VERSION_SIZE},
 };
 
 /// The module `old` under the name `new`, of the same length.
@@ -69,23 +70,59 @@ pub fn hide_versions(bytes: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(edited)
 }
 
-/// The module without its `vermagic=` string, so that the kernel has none to compare.
+/// The module without the first string of `key` in `.modinfo`: `vermagic`, so that the kernel has none to compare.
 ///
 /// # Errors
 /// The module is damaged, or has no such string.
-pub fn hide_vermagic(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+pub fn hide_modinfo(bytes: &[u8], key: &str) -> Result<Vec<u8>, Error> {
     let elf = Elf::parse(bytes)?;
     let modinfo = section(&elf, ".modinfo", "module has no .modinfo")?;
     let mut start = 0;
     for text in modinfo.data.split(|byte| *byte == 0) {
-        if text.starts_with(b"vermagic=") {
+        if text.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")) {
             let mut edited = bytes.to_vec();
             overwrite(&mut edited, &modinfo, start, &alloc::vec![0; text.len()]);
             return Ok(edited);
         }
         start += text.len() + 1;
     }
-    Err(at(&modinfo, 0, ".modinfo has no vermagic"))
+    Err(at(&modinfo, 0, ".modinfo has no such string"))
+}
+
+/// The module with another checksum for a symbol in `__versions`.
+///
+/// # Errors
+/// The module is damaged, or has no version of that symbol.
+pub fn change_version(bytes: &[u8], symbol: &str) -> Result<Vec<u8>, Error> {
+    // The checksum's bytes are the first four or the last four of a long; all are changed.
+    invert_in_version(bytes, symbol, |word_size| 0..word_size)
+}
+
+/// The module with another name for a symbol in `__versions`, so that the symbol has no version any more.
+///
+/// # Errors
+/// As [`change_version`].
+pub fn rename_version(bytes: &[u8], symbol: &str) -> Result<Vec<u8>, Error> {
+    invert_in_version(bytes, symbol, |word_size| word_size..word_size + 1)
+}
+
+/// Inverts the bytes at `part` of a symbol's entry in `__versions`.
+fn invert_in_version(
+    bytes: &[u8],
+    symbol: &str,
+    part: impl FnOnce(usize) -> core::ops::Range<usize>,
+) -> Result<Vec<u8>, Error> {
+    let elf = Elf::parse(bytes)?;
+    let versions = section(&elf, "__versions", "module has no __versions")?;
+    let names = symbols::versions(&elf)?.map(|version| version.map(|version| version.name));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let entry = names.iter().position(|name| *name == symbol.as_bytes());
+    let entry = entry.ok_or(at(&versions, 0, "__versions has no such symbol"))? * VERSION_SIZE;
+    let part = part(elf.layout().word_size());
+    let inverted: Vec<u8> = versions.data.iter().skip(entry + part.start).take(part.len()).map(|byte| !byte).collect();
+    let mut edited = bytes.to_vec();
+    overwrite(&mut edited, &versions, entry + part.start, &inverted);
+    Ok(edited)
 }
 
 fn section<'a>(elf: &Elf<'a>, name: &str, missing: &'static str) -> Result<Section<'a>, Error> {
@@ -141,12 +178,31 @@ mod tests {
             assert_eq!(bytes.iter().zip(&hidden).filter(|(old, new)| old != new).count(), 1, "{layout:?}");
             assert_eq!(hide_versions(&module().build()).unwrap(), module().build());
 
-            let hidden = hide_vermagic(&bytes).unwrap();
+            let hidden = hide_modinfo(&bytes, "vermagic").unwrap();
             let elf = Elf::parse(&hidden).unwrap();
             let info = Modinfo::of(&elf).unwrap();
             assert_eq!((info.vermagic(), info.get("author")), (None, Some(&b"x"[..])), "{layout:?}");
         }
-        assert_eq!(hide_vermagic(&Module::new("m").build()).unwrap_err().what, ".modinfo has no vermagic");
+        assert_eq!(
+            hide_modinfo(&Module::new("m").build(), "vermagic").unwrap_err().what,
+            ".modinfo has no such string"
+        );
+    }
+
+    #[test]
+    fn one_version_changes_and_the_others_stay() {
+        for layout in Layout::ALL {
+            let bytes = Module::new("m").layout(layout).version("module_layout", 7).version("printk", 9).build();
+            let edited = change_version(&bytes, "printk").unwrap();
+            let crcs = symbols::versions(&Elf::parse(&edited).unwrap()).unwrap().map(|version| version.unwrap().crc);
+            assert_eq!(crcs.collect::<Vec<_>>(), [7, !9], "{layout:?}");
+            let edited = rename_version(&bytes, "printk").unwrap();
+            let elf = Elf::parse(&edited).unwrap();
+            let names = symbols::versions(&elf).unwrap().map(|version| version.unwrap().name);
+            assert_eq!(names.collect::<Vec<_>>(), [&b"module_layout"[..], b"\x8frintk"], "{layout:?}");
+        }
+        let bytes = Module::new("m").version("printk", 9).build();
+        assert_eq!(change_version(&bytes, "other").unwrap_err().what, "__versions has no such symbol");
     }
 
     #[test]

@@ -90,30 +90,32 @@ impl Layout {
     }
 
     /// The `N` bytes at `at`. Callers pass records whose size they have checked; beyond the record the answer is 0.
-    #[inline]
+    #[inline(always)]
     fn field<const N: usize>(record: &[u8], at: usize) -> [u8; N] {
         record.get(at..).and_then(<[u8]>::first_chunk::<N>).copied().unwrap_or([0; N])
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn half(self, record: &[u8], at: usize) -> u16 {
         let field = Self::field(record, at);
-        if self.is_big { u16::from_be_bytes(field) } else { u16::from_le_bytes(field) }
+        let value = u16::from_le_bytes(field);
+        if self.is_big { value.swap_bytes() } else { value }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn word(self, record: &[u8], at: usize) -> u32 {
         let field = Self::field(record, at);
-        if self.is_big { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) }
+        let value = u32::from_le_bytes(field);
+        if self.is_big { value.swap_bytes() } else { value }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn long(self, record: &[u8], at: usize) -> u64 {
-        match (self.is_64, self.is_big) {
-            (false, _) => self.word(record, at).into(),
-            (true, true) => u64::from_be_bytes(Self::field(record, at)),
-            (true, false) => u64::from_le_bytes(Self::field(record, at)),
+        if !self.is_64 {
+            return self.word(record, at).into();
         }
+        let value = u64::from_le_bytes(Self::field(record, at));
+        if self.is_big { value.swap_bytes() } else { value }
     }
 }
 
@@ -197,8 +199,9 @@ impl<'a> Symbols<'a> {
 
     /// All entries but the null one. A damaged entry is an error of that item alone.
     pub fn iter(self) -> impl Iterator<Item = Result<Symbol<'a>, Error>> + use<'a> {
-        let records = self.table.all().chunks_exact(self.layout.symbol_size());
-        records.enumerate().skip(1).map(move |(index, record)| self.decode(index, record))
+        let size = self.layout.symbol_size();
+        let records = self.table.all().get(size..).unwrap_or_default().chunks_exact(size);
+        records.enumerate().map(move |(index, record)| self.decode(index + 1, record))
     }
 
     /// The entry that a relocation names.
@@ -211,12 +214,12 @@ impl<'a> Symbols<'a> {
         self.decode(index as usize, record.all())
     }
 
-    #[inline]
-    fn decode(self, index: usize, record: &'a [u8]) -> Result<Symbol<'a>, Error> {
+    #[inline(always)]
+    fn decode(&self, index: usize, record: &[u8]) -> Result<Symbol<'a>, Error> {
         let outside = "symbol's name lies outside the string table";
         let (name_at, symbol) = symbol(self.layout, record);
         let at = (index * self.layout.symbol_size()) as u64;
-        let name = self.strings.string(name_at, outside).map_err(|_| self.table.error(outside, at))?;
+        let name = self.strings.text(name_at).ok_or_else(|| self.table.error(outside, at))?;
         Ok(Symbol { name, ..symbol })
     }
 }
@@ -408,7 +411,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The bytes in the file that belong to the section with this header.
-    #[inline]
+    #[inline(always)]
     fn contents(&self, record: &[u8], index: u16) -> Result<Bytes<'a>, Error> {
         let (layout, word) = (self.layout, self.layout.word_size());
         let len = if layout.word(record, 4) == SHT_NOBITS { 0 } else { layout.long(record, 8 + 3 * word) };
@@ -418,15 +421,16 @@ impl<'a> Elf<'a> {
         self.bytes.part(offset, len, outside).map_err(|_| self.headers.error(outside, at as u64))
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&self, record: &[u8], index: u16) -> Result<&'a [u8], Error> {
         let outside = "section's name lies outside the table of names";
         let at = usize::from(index) * self.layout.section_header_size();
-        let name = self.names.string(self.layout.word(record, 0).into(), outside);
-        name.map_err(|_| self.headers.error(outside, at as u64))
+        let name = self.names.text(self.layout.word(record, 0).into());
+        name.ok_or_else(|| self.headers.error(outside, at as u64))
     }
 
-    fn decode(&self, record: &'a [u8], index: u16) -> Result<Section<'a>, Error> {
+    #[inline(always)]
+    fn decode(&self, record: &[u8], index: u16) -> Result<Section<'a>, Error> {
         let (layout, word) = (self.layout, self.layout.word_size());
         Ok(Section {
             index,
@@ -497,7 +501,7 @@ fn layout(bytes: Bytes<'_>) -> Result<Layout, Error> {
 }
 
 /// Where the name lies in the string table, and the entry without it. The two classes order the fields differently.
-#[inline]
+#[inline(always)]
 fn symbol(layout: Layout, record: &[u8]) -> (u64, Symbol<'static>) {
     let byte = |at: usize| record.get(at).copied().unwrap_or(0);
     let (info, section, value, size) = if layout.is_64 {

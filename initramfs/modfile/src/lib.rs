@@ -4,10 +4,12 @@
 //! a .ko ──▶ elf ──▶ modinfo     `key=value` strings of a module
 //!            │ ├──▶ symbols     what it exports, needs, and with which checksums
 //!            │ └──▶ param       its parameters, as the kernel gets them
-//!            └────▶ edit        the same module under another name
+//!            ├────▶ edit        the same module under another name
+//!            └────▶ parts       one section of a file that is not read whole
 //!       ──▶ signature           who signed it
 //! write ──▶ a .ko               a module made from its parts, for tests and seeds
 //! modules.* ─▶ index, alias     what depmod wrote, as text and as tries, and how names are matched
+//! modprobe.d, /proc/cmdline ─▶ modprobe_d, command_line
 //! /proc/modules ─▶ proc_modules
 //! ```
 //! Nothing here touches a file or panics on bad input: every byte of a module is fetched through one bounds-checked
@@ -18,13 +20,16 @@ extern crate alloc;
 
 pub mod alias;
 mod bytes;
+pub mod command_line;
 pub mod depmod_d;
 pub mod edit;
 pub mod elf;
 mod error;
 pub mod index;
 pub mod modinfo;
+pub mod modprobe_d;
 pub mod param;
+pub mod parts;
 pub mod proc_modules;
 pub mod signature;
 pub mod symbols;

@@ -50,7 +50,9 @@ impl<'a> Modinfo<'a> {
 
     /// All strings, in order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + Clone + use<'a> {
-        let mut rest = self.bytes;
+        // kmod takes one byte, after whatever zeros, for padding.
+        let start = self.bytes.iter().position(|byte| *byte != 0).unwrap_or(self.bytes.len());
+        let mut rest = self.bytes.get(start..).filter(|rest| rest.len() > 1).unwrap_or_default();
         core::iter::from_fn(move || {
             let start = rest.iter().position(|byte| *byte != 0)?;
             let (_, strings) = rest.split_at(start);
@@ -141,6 +143,8 @@ mod tests {
         check("\0\0a=1\0\0\0alone\0=v\0z=last", &[("a", "1"), ("alone", ""), ("", "v"), ("z", "last")]);
         check("", &[]);
         check("\0\0", &[]);
+        check("\0a", &[]);
+        check("a\0", &[("a", "")]);
     }
 
     #[test]

@@ -6,10 +6,18 @@
 //!           u32 signature length, big endian
 //! ```
 //! With id type 2, the only one in use since 4.3, signer and key id are empty and the signature is a PKCS#7
-//! message in DER. Of that only the names are read here: nothing is verified.
+//! message in DER, or in BER with lengths left open. Of that only the names are read here: nothing is verified.
+
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+
+use crate::bytes::nul;
 
 const MARK: &[u8] = b"~Module signature appended~\n";
 const TRAILER_BYTES: usize = 12;
+
+/// How many algorithms the trailer's number can mean: DSA and RSA.
+const ALGORITHMS: u8 = 2;
 
 /// Hashes by the number in the trailer.
 const HASHES: &[&str] = &["md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224", "sm3"];
@@ -19,17 +27,24 @@ const HASH_IDENTIFIERS: &[(&[u8], &str)] = &[
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 4], "md4"),
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 5], "md5"),
     (&[0x2b, 0x0e, 3, 2, 0x1a], "sha1"),
+    (&[0x2b, 0x24, 3, 2, 1], "ripemd160"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1], "sha256"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2], "sha384"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3], "sha512"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 4], "sha224"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 5], "sha512-224"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 6], "sha512-256"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 7], "sha3-224"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 8], "sha3-256"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 9], "sha3-384"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 10], "sha3-512"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 11], "shake128"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 12], "shake256"),
     (&[0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x83, 0x11], "sm3"),
 ];
 
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
 
 /// Who signed a module, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,76 +55,151 @@ pub struct Signature<'a> {
     pub signer: &'a [u8],
     /// The key's identifier; with PKCS#7 the serial number of its certificate.
     pub key_id: &'a [u8],
-    /// The hash's name, or `unknown`.
-    pub hash: &'static str,
+    /// The hash.
+    pub hash: Hash<'a>,
     /// The signature itself.
     pub signature: &'a [u8],
 }
 
-/// The signature of a file; None if it has none that can be told apart. A PKCS#7 message that cannot be read is
-/// a signature without names.
+/// The hash whose value is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash<'a> {
+    /// One of those that kernels use, by OpenSSL's name.
+    Named(&'static str),
+    /// Another, by the DER of its object identifier.
+    Identifier(&'a [u8]),
+}
+
+impl fmt::Display for Hash<'_> {
+    /// The name, or the identifier's numbers with dots between.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Identifier(identifier) => f.write_str(&dotted(identifier)),
+        }
+    }
+}
+
+/// An object identifier (X.690, section 8.19): each number in groups of seven bits, and the first two in one.
+fn dotted(identifier: &[u8]) -> String {
+    let (mut text, mut number) = (String::new(), 0u128);
+    for byte in identifier {
+        number = number << 7 | u128::from(byte & 0x7f);
+        if *byte >= 0x80 {
+            continue;
+        }
+        // Writing to a string does not fail.
+        let _ = if text.is_empty() {
+            let first = (number / 40).min(2);
+            write!(text, "{first}.{}", number - 40 * first)
+        } else {
+            write!(text, ".{number}")
+        };
+        number = 0;
+    }
+    text
+}
+
+/// The signature of a file; None if it has none that can be read.
 pub fn of(file: &[u8]) -> Option<Signature<'_>> {
     let (rest, trailer) = file.strip_suffix(MARK)?.split_last_chunk::<TRAILER_BYTES>()?;
-    let &[_, hash, id_type, signer_len, key_id_len, _, _, _, len @ ..] = trailer;
+    let &[algorithm, hash, id_type, signer_len, key_id_len, _, _, _, len @ ..] = trailer;
     let (rest, signature) = split_end(rest, u32::from_be_bytes(len).try_into().ok()?)?;
     let (rest, key_id) = split_end(rest, key_id_len.into())?;
     let (_, signer) = split_end(rest, signer_len.into())?;
     let id_type = *["PGP", "X509", "PKCS#7"].get(usize::from(id_type))?;
-    let hash = HASHES.get(usize::from(hash)).copied().unwrap_or("unknown");
-    let named = Signature { id_type, signer, key_id, hash, signature };
-    if id_type != "PKCS#7" {
-        return Some(named);
+    let hash = *HASHES.get(usize::from(hash))?;
+    if algorithm >= ALGORITHMS || signature.is_empty() {
+        return None;
     }
-    let unnamed = Signature { id_type, signer: &[], key_id: &[], hash: "unknown", signature: &[] };
-    Some(signer_info(signature).unwrap_or(unnamed))
+    if id_type == "PKCS#7" {
+        return signer_info(signature);
+    }
+    Some(Signature { id_type, signer, key_id, hash: Hash::Named(hash), signature })
+}
+
+/// Whether a file ends as a signed one does, readable or not.
+pub fn is_marked(file: &[u8]) -> bool {
+    file.ends_with(MARK)
 }
 
 fn split_end(bytes: &[u8], len: usize) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(bytes.len().checked_sub(len)?)
 }
 
-/// Reads the first signer's entry of a PKCS#7 message (RFC 2315, sections 9.1 and 9.2).
+/// Reads the first signer's entry of a PKCS#7 message (RFC 2315, sections 9.1 and 9.2). As OpenSSL does, it wants the
+/// whole message to be as it should, but for certificates, of which a module has none.
 fn signer_info(message: &[u8]) -> Option<Signature<'_>> {
-    let mut content = Der(Der(message).take(SEQUENCE)?);
-    content.take(IDENTIFIER)?;
-    let mut signed = Der(Der(content.take(CONTEXT_0)?).take(SEQUENCE)?);
-    signed.take(INTEGER)?;
-    signed.take(SET)?;
-    signed.take(SEQUENCE)?;
-    signed.skip(CONTEXT_0);
-    signed.skip(CONTEXT_1);
-    let mut info = Der(Der(signed.take(SET)?).take(SEQUENCE)?);
-    info.take(INTEGER)?;
-    let mut issuer_and_serial = Der(info.take(SEQUENCE)?);
-    let signer = common_name(issuer_and_serial.take(SEQUENCE)?)?;
-    let serial = issuer_and_serial.take(INTEGER)?;
-    let identifier = Der(info.take(SEQUENCE)?).take(IDENTIFIER)?;
-    info.skip(CONTEXT_0);
-    info.take(SEQUENCE)?;
+    let content = Der(message).within(SEQUENCE, |outer| {
+        (outer.identifier()? == SIGNED_DATA).then_some(())?;
+        outer.take(CONTEXT_0)
+    })?;
+    Der(content).last(SEQUENCE, |signed| {
+        signed.integer()?;
+        signed.within(SET, |hashes| hashes.each(Der::algorithm))?;
+        signed.within(SEQUENCE, |contents| {
+            contents.identifier()?;
+            contents.skip(CONTEXT_0)
+        })?;
+        signed.skip(CONTEXT_0)?;
+        signed.skip(CONTEXT_1)?;
+        let mut first = None;
+        signed.within(SET, |signers| {
+            signers.each(|signers| {
+                let signer = signers.within(SEQUENCE, signer)?;
+                first.get_or_insert(signer);
+                Some(())
+            })
+        })?;
+        first
+    })
+}
+
+fn signer<'a>(info: &mut Der<'a>) -> Option<Signature<'a>> {
+    info.integer()?;
+    let (name, serial) = info.within(SEQUENCE, |certificate| {
+        let name = certificate.within(SEQUENCE, common_name)?;
+        Some((name, certificate.integer()?))
+    })?;
+    // To C a name ends at the first NUL.
+    let signer = &name[..nul(name).unwrap_or(name.len())];
+    let identifier = info.algorithm_identifier()?;
+    info.skip(CONTEXT_0)?;
+    info.algorithm()?;
     let signature = info.take(OCTETS)?;
-    let hash = HASH_IDENTIFIERS.iter().find(|(known, _)| *known == identifier).map_or("unknown", |(_, name)| name);
+    info.skip(CONTEXT_1)?;
+    let named = HASH_IDENTIFIERS.iter().find(|(known, _)| *known == identifier);
+    let hash = named.map_or(Hash::Identifier(identifier), |(_, name)| Hash::Named(name));
     let zeros = serial.iter().take_while(|byte| **byte == 0).count();
     Some(Signature { id_type: "PKCS#7", signer, key_id: serial.get(zeros..)?, hash, signature })
 }
 
-/// The common name in a distinguished name, or its last part where there is none.
-fn common_name(name: &[u8]) -> Option<&[u8]> {
-    let (mut parts, mut last) = (Der(name), None);
-    while !parts.0.is_empty() {
-        let mut part = Der(Der(parts.take(SET)?).take(SEQUENCE)?);
-        let identifier = part.take(IDENTIFIER)?;
-        let (_, value) = part.next()?;
-        last = Some(value);
-        if identifier == COMMON_NAME {
-            break;
-        }
-    }
-    last
+/// The first common name in a distinguished name, or its last part where there is none; of an empty one nothing.
+fn common_name<'a>(name: &mut Der<'a>) -> Option<&'a [u8]> {
+    let (mut common, mut last) = (None, None);
+    name.each(|parts| {
+        parts.within(SET, |part| {
+            part.each(|part| {
+                let (identifier, value) = part.within(SEQUENCE, |part| Some((part.identifier()?, part.string()?)))?;
+                last = Some(value);
+                if identifier == COMMON_NAME {
+                    common.get_or_insert(value);
+                }
+                Some(())
+            })
+        })
+    })?;
+    Some(common.or(last).unwrap_or_default())
 }
 
 const INTEGER: u8 = 0x02;
 const OCTETS: u8 = 0x04;
 const IDENTIFIER: u8 = 0x06;
+const UTF8_STRING: u8 = 0x0c;
+const UNIVERSAL_STRING: u8 = 0x1c;
+const BMP_STRING: u8 = 0x1e;
+/// Numeric, printable, teletex and IA5 strings.
+const OTHER_STRINGS: &[u8] = &[0x12, 0x13, 0x14, 0x16];
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const CONTEXT_0: u8 = 0xa0;
@@ -121,19 +211,49 @@ struct Der<'a>(&'a [u8]);
 impl<'a> Der<'a> {
     /// The next value's tag and content.
     fn next(&mut self) -> Option<(u8, &'a [u8])> {
+        let (tag, len) = self.header()?;
+        let content = match len {
+            Some(len) => self.split(len)?,
+            None => self.split_at_end()?,
+        };
+        Some((tag, content))
+    }
+
+    /// The next tag and length, which is None where it is left open, as DER forbids and OpenSSL reads.
+    fn header(&mut self) -> Option<(u8, Option<usize>)> {
         let (&[tag, first], rest) = self.0.split_first_chunk()?;
-        let (len, rest) = match first {
-            0..=0x7f => (usize::from(first), rest),
-            // DER has no indefinite length, and no content here is longer than four bytes can count.
+        self.0 = rest;
+        let len = match first {
+            0..=0x7f => Some(usize::from(first)),
+            0x80 => None,
+            // No content here is longer than four bytes can count.
             0x81..=0x84 => {
-                let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                (digits.iter().fold(0, |len, digit| len << 8 | usize::from(*digit)), rest)
+                let digits = self.split(usize::from(first & 0x7f))?;
+                Some(digits.iter().fold(0, |len, digit| len << 8 | usize::from(*digit)))
             }
             _ => return None,
         };
-        let (content, rest) = rest.split_at_checked(len)?;
+        Some((tag, len))
+    }
+
+    fn split(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (content, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
-        Some((tag, content))
+        Some(content)
+    }
+
+    /// The values up to the mark that ends those of a length left open: a tag and a length of zero.
+    fn split_at_end(&mut self) -> Option<&'a [u8]> {
+        let (start, mut open) = (self.0, 1_usize);
+        loop {
+            let before = start.len() - self.0.len();
+            match self.header()? {
+                (0, Some(0)) if open == 1 => return start.get(..before),
+                (0, Some(0)) => open -= 1,
+                (_, Some(len)) => _ = self.split(len)?,
+                (_, None) => open += 1,
+            }
+        }
     }
 
     /// The content of the next value, which must have this tag.
@@ -141,17 +261,88 @@ impl<'a> Der<'a> {
         self.next().filter(|next| next.0 == tag).map(|(_, content)| content)
     }
 
-    /// Passes over the next value if it has this tag.
-    fn skip(&mut self, tag: u8) {
-        if self.0.first() == Some(&tag) {
-            self.next();
+    /// What `read` makes of the content of the next value, which must have this tag and is to be read to its end.
+    fn within<T>(&mut self, tag: u8, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let mut content = Der(self.take(tag)?);
+        let value = read(&mut content)?;
+        content.0.is_empty().then_some(value)
+    }
+
+    /// As [`Der::within`], of a value after which nothing follows.
+    fn last<T>(mut self, tag: u8, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let value = self.within(tag, read)?;
+        self.0.is_empty().then_some(value)
+    }
+
+    /// Reads to the end.
+    fn each(&mut self, mut read: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        while !self.0.is_empty() {
+            read(self)?;
         }
+        Some(())
+    }
+
+    /// Passes over the next value if it has this tag.
+    fn skip(&mut self, tag: u8) -> Option<()> {
+        if self.0.first() == Some(&tag) {
+            self.next()?;
+        }
+        Some(())
+    }
+
+    /// A number that is not longer than it has to be.
+    fn integer(&mut self) -> Option<&'a [u8]> {
+        let number = self.take(INTEGER)?;
+        match number {
+            [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] => None,
+            _ => Some(number),
+        }
+    }
+
+    /// An object identifier: whole numbers, none of which begins with zeros.
+    fn identifier(&mut self) -> Option<&'a [u8]> {
+        let identifier = self.take(IDENTIFIER)?;
+        let mut starts = true;
+        for byte in identifier {
+            if starts && *byte == 0x80 {
+                return None;
+            }
+            starts = *byte < 0x80;
+        }
+        (starts && !identifier.is_empty()).then_some(identifier)
+    }
+
+    /// An algorithm, with a parameter or without.
+    fn algorithm_identifier(&mut self) -> Option<&'a [u8]> {
+        self.within(SEQUENCE, |algorithm| {
+            let identifier = algorithm.identifier()?;
+            if !algorithm.0.is_empty() {
+                algorithm.next()?;
+            }
+            Some(identifier)
+        })
+    }
+
+    fn algorithm(&mut self) -> Option<()> {
+        self.algorithm_identifier().map(|_| ())
+    }
+
+    /// A part of a name, which may be of any kind that holds letters.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        let (tag, content) = self.next()?;
+        let is_sound = match tag {
+            UTF8_STRING => core::str::from_utf8(content).is_ok(),
+            UNIVERSAL_STRING => content.len().is_multiple_of(4),
+            BMP_STRING => content.len().is_multiple_of(2),
+            _ => OTHER_STRINGS.contains(&tag),
+        };
+        is_sound.then_some(content)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::{vec, vec::Vec};
+    use alloc::{string::ToString as _, vec, vec::Vec};
 
     use super::*;
 
@@ -174,12 +365,12 @@ mod tests {
         let signed = [
             der(INTEGER, &[&[1]]),
             der(SET, &[&algorithm]),
-            der(SEQUENCE, &[]),
+            der(SEQUENCE, &[&der(IDENTIFIER, &[b"data"])]),
             der(CONTEXT_0, &[b"certificates"]),
             der(SET, &[&info]),
         ];
         let signed = der(SEQUENCE, &[&signed.concat()]);
-        der(SEQUENCE, &[&der(IDENTIFIER, &[b"signed"]), &der(CONTEXT_0, &[&signed])])
+        der(SEQUENCE, &[&der(IDENTIFIER, &[SIGNED_DATA]), &der(CONTEXT_0, &[&signed])])
     }
 
     /// A signed file: hash number and id type, and what lies before the trailer.
@@ -189,39 +380,108 @@ mod tests {
         [b"ELF", signer, key_id, signature, &trailer, &len, MARK].concat()
     }
 
-    const SHA256: &[u8] = HASH_IDENTIFIERS[3].0;
+    const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 
     #[test]
     fn a_pkcs7_message_names_signer_key_and_hash() {
         let issuer = der(SEQUENCE, &[&name_part(&[0x55, 4, 10], b"Maker"), &name_part(COMMON_NAME, b"Key")]);
         let message = message(&issuer, SHA256, &[7; 300]);
-        let expected =
-            Signature { id_type: "PKCS#7", signer: b"Key", key_id: &[0x8f, 1], hash: "sha256", signature: &[7; 300] };
+        let expected = Signature {
+            id_type: "PKCS#7",
+            signer: b"Key",
+            key_id: &[0x8f, 1],
+            hash: Hash::Named("sha256"),
+            signature: &[7; 300],
+        };
         assert_eq!(of(&file(0, 2, b"", b"", &message)), Some(expected));
     }
 
     #[test]
     fn without_a_common_name_the_last_part_is_the_signer() {
         let issuer = der(SEQUENCE, &[&name_part(&[0x55, 4, 6], b"XX"), &name_part(&[0x55, 4, 10], b"Maker")]);
-        let file = file(0, 2, b"", b"", &message(&issuer, b"other", b"s"));
+        let file = file(0, 2, b"", b"", &message(&issuer, &[0x60, 0x86, 0x48, 1, 0x9e, 4], b"s"));
         let found = of(&file).unwrap();
-        assert_eq!((found.signer, found.hash), (&b"Maker"[..], "unknown"));
+        assert_eq!((found.signer, found.hash.to_string().as_str()), (&b"Maker"[..], "2.16.840.1.3844"));
+    }
+
+    #[track_caller]
+    fn check_signer(issuer: &[&[u8]], expected: &str) {
+        let file = file(0, 2, b"", b"", &message(&der(SEQUENCE, issuer), SHA256, b"s"));
+        assert_eq!(of(&file).map(|found| found.signer), Some(expected.as_bytes()));
     }
 
     #[test]
-    fn a_damaged_message_is_a_signature_without_names() {
+    fn the_signer_is_the_first_common_name_wherever_it_is() {
+        check_signer(&[&name_part(COMMON_NAME, b"one"), &name_part(COMMON_NAME, b"two")], "one");
+        check_signer(&[&name_part(COMMON_NAME, b"cut\0here")], "cut");
+        check_signer(&[], "");
+        let one_of_set = |identifier, text: &[u8]| name_part(identifier, text)[2..].to_vec();
+        let [maker, unit] = [one_of_set(&[0x55, 4, 10], b"Maker"), one_of_set(&[0x55, 4, 11], b"Unit")];
+        check_signer(&[&der(SET, &[&maker, &one_of_set(COMMON_NAME, b"Key"), &unit])], "Key");
+    }
+
+    /// The same value with its length left open.
+    fn open(value: &[u8]) -> Vec<u8> {
+        let (tag, content) = Der(value).next().unwrap();
+        [&[tag, 0x80], content, &[0, 0]].concat()
+    }
+
+    #[test]
+    fn lengths_may_be_left_open() {
+        let issuer = open(&der(SEQUENCE, &[&open(&name_part(COMMON_NAME, b"Key"))]));
+        let file = file(0, 2, b"", b"", &open(&message(&issuer, SHA256, b"sig")));
+        assert_eq!(of(&file).map(|found| (found.signer, found.signature)), Some((&b"Key"[..], &b"sig"[..])));
+    }
+
+    #[test]
+    fn a_message_that_is_cut_is_no_signature() {
         let issuer = der(SEQUENCE, &[&name_part(COMMON_NAME, b"Key")]);
-        let message = message(&issuer, SHA256, b"sig");
-        let unnamed = Signature { id_type: "PKCS#7", signer: b"", key_id: b"", hash: "unknown", signature: b"" };
-        for len in 0..message.len() {
-            assert_eq!(of(&file(0, 2, b"", b"", &message[..len])), Some(unnamed), "{len}");
+        let whole = message(&issuer, SHA256, b"sig");
+        for whole in [open(&whole), whole] {
+            for len in 0..whole.len() {
+                assert_eq!(of(&file(0, 2, b"", b"", &whole[..len])), None, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_may_follow_inside_a_message() {
+        let issuer = der(SEQUENCE, &[&name_part(COMMON_NAME, b"Key")]);
+        for (issuer, extra, is_read) in [
+            (&issuer, &b""[..], true),
+            (&issuer, b"x", false),
+            (&der(SEQUENCE, &[&issuer, b"\x05\0"]), b"", false),
+            (&der(SEQUENCE, &[&name_part(COMMON_NAME, b"Key"), b"\x05"]), b"", false),
+            (&der(SEQUENCE, &[&name_part(&[0x55, 0x80], b"Key")]), b"", false),
+        ] {
+            let whole = message(issuer, SHA256, b"sig");
+            let longer = der(SEQUENCE, &[Der(&whole).take(SEQUENCE).unwrap(), extra]);
+            assert_eq!(of(&file(0, 2, b"", b"", &longer)).is_some(), is_read, "{issuer:x?}");
+        }
+    }
+
+    #[test]
+    fn identifiers_are_numbers_with_dots() {
+        for (identifier, text) in [
+            (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d][..], "1.2.840.113549"),
+            (&[0x55, 4, 3], "2.5.4.3"),
+            (&[0x88, 0x37, 0], "2.999.0"),
+            (&[0], "0.0"),
+        ] {
+            assert_eq!(dotted(identifier), text);
         }
     }
 
     #[test]
     fn the_old_types_have_their_names_beside_them() {
         let signed = file(4, 1, b"Me", &[1, 2], b"sig");
-        let expected = Signature { id_type: "X509", signer: b"Me", key_id: &[1, 2], hash: "sha256", signature: b"sig" };
+        let expected = Signature {
+            id_type: "X509",
+            signer: b"Me",
+            key_id: &[1, 2],
+            hash: Hash::Named("sha256"),
+            signature: b"sig",
+        };
         assert_eq!(of(&signed), Some(expected));
     }
 
@@ -230,6 +490,11 @@ mod tests {
         assert_eq!(of(b"ELF"), None);
         assert_eq!(of(MARK), None);
         assert_eq!(of(&file(0, 3, b"", b"", b"sig")), None);
+        assert_eq!(of(&file(9, 1, b"", b"", b"sig")), None);
+        assert_eq!(of(&file(0, 2, b"", b"", b"")), None);
+        let mut unknown_algorithm = file(0, 1, b"", b"", b"sig");
+        unknown_algorithm[b"ELFsig".len()] = 2;
+        assert_eq!(of(&unknown_algorithm), None);
         let mut too_long = file(0, 2, b"", b"", b"sig");
         let at = too_long.len() - MARK.len() - 4;
         too_long[at] = 0xff;

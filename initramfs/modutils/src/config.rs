@@ -4,19 +4,21 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs,
+    fmt, fs, io,
     io::Read as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
-use modfile::alias::normalise;
+pub use modfile::modprobe_d::Softdep;
+use modfile::{
+    command_line::{self, Word},
+    modprobe_d::{self, Directive, Problem},
+};
 
 /// Where files are looked for. A name found in one directory hides those of the same name in later ones.
 pub const DIRECTORIES: &[&str] =
     &["/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"];
-
-/// The kernel's command line is read up to here, bytes: the limit of kmod.
-const COMMAND_LINE_BYTES_MAX: u64 = 4096;
 
 /// Directives by kind, each in the order in which they were found. Names are normalised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,84 +39,79 @@ pub struct Config {
     pub weakdeps: Vec<(String, String)>,
 }
 
-/// Modules that belong together although no symbol says so.
+/// What is wrong with the configuration; none of it ends a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Softdep {
-    /// Pattern of the module's name.
-    pub pattern: String,
-    /// Loaded before it.
-    pub pre: Vec<String>,
-    /// Loaded after it.
-    pub post: Vec<String>,
+pub struct Complaint {
+    /// The function of kmod's library that notices it, since its message begins with that name.
+    noticed_by: &'static str,
+    text: String,
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.noticed_by, self.text)
+    }
 }
 
 impl Config {
-    /// Reads the files at `paths`, each a file or a directory of `*.conf`, those of the module directory, and
-    /// the command line. What does not exist is empty. The second value is what was found wrong.
-    pub fn read<P: AsRef<Path>>(paths: &[P], module_directory: &Path) -> (Self, Vec<String>) {
+    /// Reads the files at `paths`, each a file or a directory of `*.conf`, and those of the module directory, then the
+    /// kernel's command line. What does not exist is empty. The second value is what was found wrong.
+    pub fn read(paths: &[PathBuf], module_directory: &Path, command_line: &str) -> (Self, Vec<Complaint>) {
         let mut config = Self::default();
-        let mut complaints = Vec::new();
-        let mut files = BTreeMap::new();
-        for path in paths {
-            collect(path.as_ref(), &mut files, &mut complaints);
-        }
-        for name in ["modules.softdep", "modules.weakdep"] {
-            collect(&module_directory.join(name), &mut files, &mut complaints);
-        }
+        let (files, mut complaints) = files(paths, module_directory);
         for path in files.values() {
-            if let Ok(bytes) = fs::read(path) {
-                config.add_file(&String::from_utf8_lossy(&bytes), path, &mut complaints);
+            if let Ok(bytes) = read(path) {
+                config.add_file(&bytes, path, &mut complaints);
             }
         }
-        config.add_command_line(&command_line());
+        config.add_command_line(command_line, &mut complaints);
         (config, complaints)
     }
 
-    fn add_file(&mut self, text: &str, path: &Path, complaints: &mut Vec<String>) {
-        for (number, line) in logical_lines(text) {
-            let Some((word, rest)) = first_word(&line).filter(|_| !line.starts_with('#')) else { continue };
-            if matches!(word, "include" | "config") {
-                complaints.push(format!("{}: command {word} is deprecated and not parsed anymore", path.display()));
-            } else if self.add_directive(word, rest).is_none() {
-                let path = path.display();
-                complaints.push(format!("{path} line {number}: ignoring bad line starting with '{word}'"));
-            }
-        }
-    }
-
-    /// None if the directive is unknown or lacks a part.
-    fn add_directive(&mut self, word: &str, rest: &str) -> Option<()> {
-        let (name, rest) = first_word(rest)?;
-        let name = normal(name);
-        let some = || (!rest.is_empty()).then(|| rest.to_owned());
-        match word {
-            "alias" => self.aliases.push((name, normal(first_word(rest)?.0))),
-            "blacklist" => self.blacklist.push(name),
-            "options" => self.options.push((name, some()?.replace('\t', " "))),
-            "install" => self.install.push((name, some()?)),
-            "remove" => self.remove.push((name, some()?)),
-            "softdep" => self.softdeps.push(Softdep::new(name, &some()?)),
-            "weakdep" => self.weakdeps.push((name, words(&some()?).collect::<Vec<_>>().join(" "))),
-            _ => return None,
-        }
-        Some(())
-    }
-
-    /// Adds what is meant for modprobe: `modprobe.blacklist=a,b` and `MODULE.PARAMETER[=VALUE]`.
-    fn add_command_line(&mut self, line: &str) {
-        for word in quoted_words(line) {
-            // GRUB moves the quotes of a value with blanks to the front of the whole word.
-            let word = match word.strip_prefix('"').and_then(|word| word.split_once('=')) {
-                Some((name, value)) => format!("{name}=\"{value}"),
-                None => word,
-            };
-            let (name, value) = word.split_once('=').unwrap_or((&word, ""));
-            match name.split_once('.') {
-                Some(("modprobe", "blacklist")) => self.blacklist.extend(value.split(',').map(normal)),
-                Some((module, parameter)) if !module.is_empty() && !parameter.contains('.') => {
-                    self.options.push((normal(module), word[module.len() + 1..].into()));
+    fn add_file(&mut self, bytes: &[u8], path: &Path, complaints: &mut Vec<Complaint>) {
+        let path = path.display();
+        for (number, line) in modprobe_d::logical_lines(bytes) {
+            let line = String::from_utf8_lossy(&line);
+            let text = match modprobe_d::directive(&line) {
+                Ok(Some(directive)) => {
+                    self.add(directive);
+                    continue;
                 }
-                _ => {}
+                Ok(None) => continue,
+                Err(Problem::Obsolete) => {
+                    let word = modprobe_d::first(&line).unwrap_or_default();
+                    format!("{path}: command {word} is deprecated and not parsed anymore")
+                }
+                Err(_) => {
+                    let word = modprobe_d::first(&line).unwrap_or_default();
+                    format!("{path} line {number}: ignoring bad line starting with '{word}'")
+                }
+            };
+            complaints.push(Complaint { noticed_by: "kmod_config_parse", text });
+        }
+    }
+
+    fn add(&mut self, directive: Directive) {
+        match directive {
+            Directive::Alias { pattern, module } => self.aliases.push((pattern, module)),
+            Directive::Blacklist(module) => self.blacklist.push(module),
+            Directive::Options { module, text } => self.options.push((module, text)),
+            Directive::Install { pattern, command } => self.install.push((pattern, command)),
+            Directive::Remove { pattern, command } => self.remove.push((pattern, command)),
+            Directive::Softdep(softdep) => self.softdeps.push(softdep),
+            Directive::Weakdep { pattern, names } => self.weakdeps.push((pattern, names)),
+        }
+    }
+
+    fn add_command_line(&mut self, line: &str, complaints: &mut Vec<Complaint>) {
+        for word in command_line::words(line) {
+            match word {
+                Word::Blacklist(module) => self.blacklist.push(module),
+                Word::Options { module, text } => self.options.push((module, text)),
+                Word::OddBracket(module) => complaints.push(Complaint {
+                    noticed_by: "kcmdline_parse_result",
+                    text: format!("Ignoring bad option on kernel command line while parsing module name: '{module}'"),
+                }),
             }
         }
     }
@@ -131,104 +128,83 @@ impl Config {
             .chain(pairs("remove", &self.remove))
             .chain(pairs("alias", &self.aliases))
             .chain(pairs("options", &self.options))
-            .chain(self.softdeps.iter().map(Softdep::directive))
+            .chain(self.softdeps.iter().map(softdep_directive))
             .chain(pairs("weakdep", &self.weakdeps))
     }
 }
 
-impl Softdep {
-    fn new(pattern: String, text: &str) -> Self {
-        let mut softdep = Self { pattern, pre: Vec::new(), post: Vec::new() };
-        let mut list = None;
-        for word in words(text) {
-            match (word, &mut list) {
-                ("pre:", _) => list = Some(true),
-                ("post:", _) => list = Some(false),
-                (word, Some(true)) => softdep.pre.push(word.into()),
-                (word, Some(false)) => softdep.post.push(word.into()),
-                (_, None) => {}
-            }
-        }
-        softdep
-    }
+/// As kmod 34 prints it: without a blank between the two lists.
+fn softdep_directive(softdep: &Softdep) -> String {
+    let lists = [("pre", &softdep.pre), ("post", &softdep.post)];
+    let lists = lists.iter().filter(|(_, names)| !names.is_empty());
+    let lists: String = lists.map(|(word, names)| format!("{word}: {}", names.join(" "))).collect();
+    format!("softdep {} {lists}", softdep.pattern)
+}
 
-    fn directive(&self) -> String {
-        let lists = [("pre", &self.pre), ("post", &self.post)];
-        let lists = lists.iter().filter(|(_, names)| !names.is_empty());
-        let lists: Vec<_> = lists.map(|(word, names)| format!("{word}: {}", names.join(" "))).collect();
-        // The blank stays where both are empty: kmod prints it.
-        format!("softdep {} {}", self.pattern, lists.join(" "))
+/// The files that make up the configuration, by base name, and what is wrong with their directories.
+pub fn files(paths: &[PathBuf], module_directory: &Path) -> (BTreeMap<OsString, PathBuf>, Vec<Complaint>) {
+    let (mut files, mut complaints) = (BTreeMap::new(), Vec::new());
+    for path in paths {
+        collect(path, &mut files, &mut complaints);
     }
+    for name in ["modules.softdep", "modules.weakdep"] {
+        files.entry(name.into()).or_insert_with(|| module_directory.join(name));
+    }
+    (files, complaints)
 }
 
 /// Adds a file, or a directory's `*.conf`, under its base name unless that is taken.
-fn collect(path: &Path, files: &mut BTreeMap<OsString, PathBuf>, complaints: &mut Vec<String>) {
-    if path.is_file() {
-        let name = path.file_name().unwrap_or_default().to_owned();
-        files.entry(name).or_insert_with(|| path.into());
-        return;
-    }
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        let (name, path) = (entry.file_name(), entry.path());
-        if path.extension().is_none_or(|extension| extension != "conf") || name.as_encoded_bytes().starts_with(b".") {
+fn collect(path: &Path, files: &mut BTreeMap<OsString, PathBuf>, complaints: &mut Vec<Complaint>) {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            let name = path.file_name().unwrap_or_default().to_owned();
+            files.entry(name).or_insert_with(|| path.into());
+            return;
+        }
+        entries => entries.into_iter().flatten().flatten(),
+    };
+    for entry in entries {
+        let name = entry.file_name();
+        if !name.as_encoded_bytes().ends_with(b".conf") || name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        if path.is_dir() {
-            complaints.push(format!("Directories inside directories are not supported: {}", path.display()));
-            continue;
-        }
-        files.entry(name).or_insert(path);
+        // Not joined: a slash at the directory's end is shown as it was given.
+        let file = PathBuf::from(format!("{}/{}", path.display(), name.display()));
+        let is_directory = match entry.file_type() {
+            Ok(kind) if !kind.is_symlink() => Ok(kind.is_dir()),
+            _ => fs::metadata(&file).map(|target| target.is_dir()),
+        };
+        let wrong = match is_directory {
+            Ok(false) => {
+                files.entry(name).or_insert(file);
+                continue;
+            }
+            Ok(true) => "Directories inside directories are not supported",
+            Err(_) => "Cannot stat directory entry",
+        };
+        let text = format!("{wrong}: {}", file.display());
+        complaints.push(Complaint { noticed_by: "conf_files_filter_out", text });
     }
 }
 
-fn command_line() -> String {
+/// A file's bytes. A pipe that nobody writes to does not make us wait.
+///
+/// # Errors
+/// As for reading it.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The command line of the kernel we run on, as far as it is read.
+pub fn kernel_command_line() -> String {
     let mut bytes = Vec::new();
     if let Ok(file) = fs::File::open("/proc/cmdline") {
         // Without it nothing was asked for there.
-        let _ = file.take(COMMAND_LINE_BYTES_MAX).read_to_end(&mut bytes);
+        let _ = file.take(command_line::BYTES_MAX as u64).read_to_end(&mut bytes);
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Lines with their numbers; a backslash at the end joins the next one, and the number is then the last one's.
-fn logical_lines(text: &str) -> Vec<(usize, String)> {
-    let (mut lines, mut open) = (Vec::new(), String::new());
-    for (number, line) in (1..).zip(text.lines()) {
-        match line.strip_suffix('\\') {
-            Some(start) => open.push_str(start),
-            None => lines.push((number, std::mem::take(&mut open) + line)),
-        }
-    }
-    lines
-}
-
-fn first_word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start_matches([' ', '\t']);
-    let (word, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
-    (!word.is_empty()).then_some((word, rest))
-}
-
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split([' ', '\t']).filter(|word| !word.is_empty())
-}
-
-/// Words that blanks separate, but not those between double quotes.
-fn quoted_words(line: &str) -> Vec<String> {
-    let (mut found, mut word, mut quoted) = (Vec::new(), String::new(), false);
-    for character in line.trim_end().chars().chain([' ']) {
-        if character == ' ' && !quoted {
-            found.push(std::mem::take(&mut word));
-            continue;
-        }
-        quoted ^= character == '"';
-        word.push(character);
-    }
-    found
-}
-
-fn normal(name: &str) -> String {
-    // As kmod does, a name with an odd bracket is kept: it is only a name that nothing matches.
-    normalise(name).unwrap_or_else(|| name.into())
 }
 
 #[cfg(test)]
@@ -236,70 +212,59 @@ mod tests {
     use super::*;
     use crate::fake::Root;
 
-    fn parse(text: &str) -> (Config, Vec<String>) {
+    fn parse(text: &str) -> (Config, Vec<Complaint>) {
         let (mut config, mut complaints) = (Config::default(), Vec::new());
-        config.add_file(text, Path::new("x.conf"), &mut complaints);
+        config.add_file(text.as_bytes(), Path::new("x.conf"), &mut complaints);
         (config, complaints)
     }
 
     #[test]
-    fn every_directive_is_read_and_shown() {
-        let text = "\
-# comment
-alias net-* a-b
-blacklist bad-one
-options a-b x=1\ty=2
-install a-b /bin/true  $CMDLINE_OPTS
-remove a-b /bin/false
-softdep a-b ignored pre: one two post: three
-softdep lone
-weakdep a-b one  two
-\toptions c \\
-z=3
-";
-        let (config, complaints) = parse(text);
-        let shown: Vec<_> = config.directives().collect();
-        assert_eq!(
-            shown,
-            [
-                "blacklist bad_one",
-                "install a_b /bin/true  $CMDLINE_OPTS",
-                "remove a_b /bin/false",
-                "alias net_* a_b",
-                "options a_b x=1 y=2",
-                "options c z=3",
-                "softdep a_b pre: one two post: three",
-                "weakdep a_b one two",
-            ]
+    fn directives_are_shown_by_kind() {
+        let (config, complaints) = parse(
+            "# comment\nsoftdep a-b x pre: one two post: three\nsoftdep c pre:\nalias net-* a-b\noptions a-b x=1\ty=2\n\
+             blacklist bad-one\nremove a-b /bin/false\ninstall a-b /bin/true  $CMDLINE_OPTS\nweakdep a-b one  two\n",
         );
-        assert_eq!(complaints, ["x.conf line 8: ignoring bad line starting with 'softdep'"]);
+        let shown: Vec<_> = config.directives().collect();
+        let expected = [
+            "blacklist bad_one",
+            "install a_b /bin/true  $CMDLINE_OPTS",
+            "remove a_b /bin/false",
+            "alias net_* a_b",
+            "options a_b x=1 y=2",
+            "softdep a_b pre: one twopost: three",
+            "softdep c ",
+            "weakdep a_b one two",
+        ];
+        assert_eq!((shown.as_slice(), complaints), (&expected.map(String::from)[..], vec![]));
     }
 
     #[test]
     fn bad_lines_are_named_and_passed_over() {
-        let (config, complaints) = parse("alias a\ninclude /etc\nbogus x\nblacklist\n\nblacklist b\n");
+        let (config, complaints) = parse("alias a\ninclude /etc\nbogus \\\nx\nblacklist a]\n\nblacklist b");
         assert_eq!(config.blacklist, ["b"]);
+        let complaints: Vec<_> = complaints.iter().map(Complaint::to_string).collect();
         assert_eq!(
             complaints,
             [
-                "x.conf line 1: ignoring bad line starting with 'alias'",
-                "x.conf: command include is deprecated and not parsed anymore",
-                "x.conf line 3: ignoring bad line starting with 'bogus'",
-                "x.conf line 4: ignoring bad line starting with 'blacklist'",
+                "kmod_config_parse: x.conf line 1: ignoring bad line starting with 'alias'",
+                "kmod_config_parse: x.conf: command include is deprecated and not parsed anymore",
+                "kmod_config_parse: x.conf line 4: ignoring bad line starting with 'bogus'",
+                "kmod_config_parse: x.conf line 5: ignoring bad line starting with 'blacklist'",
             ]
         );
     }
 
     #[test]
     fn the_command_line_gives_options_and_a_blacklist() {
-        let mut config = Config::default();
-        config.add_command_line(
-            "quiet root=/dev/sda1 modprobe.blacklist=a-b,c my-mod.p=1.5 my_mod.flag a.b.c=1 .x=1 \
-             m.q=\"v w\" \"m.r=v w\"\n",
+        let (mut config, mut complaints) = (Config::default(), Vec::new());
+        config.add_command_line("quiet modprobe.blacklist=a,b my-mod.p=1 a].p\n", &mut complaints);
+        assert_eq!(
+            (config.blacklist, config.options),
+            (vec!["a".into(), "b".into()], vec![("my_mod".into(), "p=1".into())])
         );
-        assert_eq!(config.blacklist, ["a_b", "c"]);
-        let options: Vec<_> = config.options.iter().map(|(module, value)| format!("{module} {value}")).collect();
-        assert_eq!(options, ["my_mod p=1.5", "my_mod flag", "m q=\"v w\"", "m r=\"v w\""]);
+        let expected = "kcmdline_parse_result: \
+                        Ignoring bad option on kernel command line while parsing module name: 'a]'";
+        assert_eq!(complaints.iter().map(Complaint::to_string).collect::<Vec<_>>(), [expected]);
     }
 
     #[test]
@@ -312,13 +277,30 @@ z=3
         root.write("lib/.hidden.conf", "blacklist hidden\n");
         root.write("lib/other.txt", "blacklist other\n");
         root.write("lib/sub.conf/x", "");
+        std::os::unix::fs::symlink("none", root.path("lib/gone.conf")).unwrap();
         root.write("single", "blacklist single\n");
         root.tree("modules.softdep", "softdep a pre: b\nblacklist softdep\n");
         let paths = [root.path("etc"), root.path("lib"), root.path("single"), root.path("absent")];
-        let (config, complaints) = Config::read(&paths, root.indexes().directory());
+        let (config, complaints) = Config::read(&paths, root.indexes().directory(), "");
         assert_eq!(config.blacklist, ["lib_a", "etc_b", "softdep", "single", "lib_z"]);
-        let expected =
-            format!("Directories inside directories are not supported: {}", root.path("lib/sub.conf").display());
-        assert_eq!(complaints, [expected]);
+        let shown: Vec<_> = complaints.iter().map(Complaint::to_string).collect();
+        let expected = [
+            ("Directories inside directories are not supported", "lib/sub.conf"),
+            ("Cannot stat directory entry", "lib/gone.conf"),
+        ];
+        assert_eq!(shown.len(), expected.len());
+        for (wrong, file) in expected {
+            let expected = format!("conf_files_filter_out: {wrong}: {}", root.path(file).display());
+            assert!(shown.contains(&expected), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_no_reason_to_wait() {
+        let root = Root::new();
+        root.write("conf/b.conf", "blacklist b\n");
+        rustix::fs::mkfifoat(rustix::fs::CWD, root.path("conf/a.conf"), 0o600.into()).unwrap();
+        let (config, complaints) = Config::read(&[root.path("conf")], root.indexes().directory(), "");
+        assert_eq!((config.blacklist, complaints), (vec!["b".into()], vec![]));
     }
 }

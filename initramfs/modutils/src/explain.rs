@@ -27,7 +27,7 @@ mod policy;
 mod symbols;
 mod version;
 
-use parameters::unknown as unknown_parameters;
+pub(crate) use parameters::unknown as unknown_parameters;
 
 /// Log records shown of one load; a flood explains nothing.
 const RECORDS_MAX: usize = 10;

@@ -29,6 +29,12 @@ impl Root {
         self.write(&format!("lib/modules/{RELEASE}/{file}"), text);
     }
 
+    /// Writes a file of the module tree that is no text.
+    pub(crate) fn tree_bytes(&self, file: &str, bytes: &[u8]) {
+        self.tree(file, "");
+        fs::write(self.path(&format!("lib/modules/{RELEASE}/{file}")), bytes).unwrap();
+    }
+
     /// Makes a module look loaded.
     pub(crate) fn loaded(&self, module: &str, state: &str, refcnt: Option<i32>, holders: &[&str]) {
         let file = |name: &str| format!("sys/module/{module}/{name}");

@@ -1,6 +1,6 @@
 //! `insmod`: loads one file, without its dependencies and without any configuration.
 
-use std::path::Path;
+use std::{ffi::OsString, os::unix::ffi::OsStrExt as _, path::Path};
 
 use crate::{
     Tool,
@@ -15,13 +15,12 @@ use crate::{
 };
 
 const SPEC: Spec = Spec {
-    // `p` did something once; kmod 30 still takes it.
-    short: "fpsvVh",
+    short: "fsvVh",
     long: &[
         Long("force", false, 'f'),
-        Long("force-modversion", false, 'M'),
-        Long("force-vermagic", false, 'W'),
-        Long("explain", false, 'X'),
+        Long("=force-modversion", false, 'M'),
+        Long("=force-vermagic", false, 'W'),
+        Long("=explain", false, 'X'),
         Long("syslog", false, 's'),
         Long("verbose", false, 'v'),
         Long("version", false, 'V'),
@@ -43,9 +42,9 @@ Options:
 ";
 
 /// Runs the tool; the exit code.
-pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
+pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
     let (mut log, mut flags, mut explain) = (tool.log(Priority::Error), 0, false);
-    let operands = match tool.read(&SPEC, HELP, arguments, |letter, _| match letter {
+    let operands = match tool.read_bytes(&SPEC, HELP, arguments, |letter, _| match letter {
         'f' => flags |= IGNORE_MODVERSIONS | IGNORE_VERMAGIC,
         'M' => flags |= IGNORE_MODVERSIONS,
         'W' => flags |= IGNORE_VERMAGIC,
@@ -66,15 +65,22 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
         return 1;
     }
     if let Err(error) = std::fs::metadata(file) {
-        log.error(format_args!("could not load module {file}: {}", Refusal::from(error)));
+        let words = Refusal::from(error).to_string();
+        log.error_bytes(&[b"could not load module ", file.as_bytes(), b": ", words.as_bytes()]);
         return 1;
     }
-    let (path, params) = (Path::new(file), params::join(parameters));
+    let Ok(parameters) =
+        parameters.iter().map(|parameter| parameter.clone().into_string()).collect::<Result<Vec<_>, _>>()
+    else {
+        log.error("a parameter is not UTF-8.");
+        return 1;
+    };
+    let (path, params) = (Path::new(file), params::join(&parameters));
     let mut explainer = Explainer::new(explain, &log);
     let result = load(&State::new("/"), path, &params, flags);
     explainer.look(path, &params, result, &Tree::running());
     if let Err(error) = result {
-        log.error(format_args!("could not insert module {file}: {}", words(error)));
+        log.error_bytes(&[b"could not insert module ", file.as_bytes(), b": ", words(error).as_bytes()]);
     }
     explainer.tell(&log);
     u8::from(result.is_err())

@@ -1,6 +1,6 @@
 //! The module tools as a library.
 //!
-//! One file for each tool; below them, from the arguments to the kernel: [`getopt`] and [`log`] are what a user
+//! One file for each tool, and one for the name [`kmod`] that they share; below them, from the arguments to the kernel: [`getopt`] and [`log`] are what a user
 //! meets, [`tree`] and [`config`] what is known about modules, [`lookup`] and [`plan`] what follows from it,
 //! [`kernel`], [`state`], [`load`] and [`sys`] the kernel. Behaviour, messages and exit codes are kmod 34's.
 
@@ -11,14 +11,17 @@ pub mod explain;
 #[cfg(test)]
 mod fake;
 pub mod getopt;
+pub mod index;
 pub mod insmod;
 pub mod json;
 pub mod kernel;
+pub mod kmod;
 pub mod kmsg;
 pub mod load;
 pub mod log;
 pub mod lookup;
 pub mod lsmod;
+pub mod mapped;
 pub mod modinfo;
 pub mod modprobe;
 pub mod params;
@@ -28,35 +31,45 @@ pub mod state;
 pub mod sys;
 pub mod tree;
 
-use std::io::Write as _;
+use std::{
+    ffi::{OsStr, OsString},
+    io::Write as _,
+    os::unix::ffi::OsStrExt as _,
+};
 
 use crate::{
-    getopt::Spec,
+    getopt::{Order, Parsed, Spec},
     log::{Log, Priority},
 };
 
 /// A tool's name, and its function from arguments to exit code.
-type Entry = (&'static str, fn(&Tool, Vec<String>) -> u8);
+type Entry = (&'static str, fn(&Tool, Vec<OsString>) -> u8);
 
 const TOOLS: &[Entry] = &[
     ("insmod", insmod::run),
     ("rmmod", rmmod::run),
     ("lsmod", lsmod::run),
     ("modinfo", modinfo::run),
-    ("modprobe", modprobe::run),
-    ("depmod", depmod::run),
+    ("modprobe", |tool, arguments| with_texts(tool, arguments, modprobe::run)),
+    ("depmod", |tool, arguments| with_texts(tool, arguments, depmod::run)),
+    ("kmod", kmod::run),
 ];
+
+/// The first line is what scripts look into for kmod's version: they take the first number, or the third word.
+/// The second says what can be unpacked, and that signatures are read without OpenSSL.
+const VERSION: &str =
+    concat!("kmod version 34.2 (modrig modutils ", env!("CARGO_PKG_VERSION"), ")\n+ZSTD +XZ +ZLIB -OPENSSL\n");
 
 /// The name a tool goes by.
 pub struct Tool {
     name: &'static str,
     /// As the program was started: getopt's messages begin with it, all others with the name.
-    program: String,
+    program: OsString,
 }
 
 /// Runs the tool that the first argument's last component names, or the second argument where that is no
 /// tool's name. Gives the exit code: 0 or 1, nothing else.
-pub fn run(arguments: Vec<String>) -> u8 {
+pub fn run(arguments: Vec<OsString>) -> u8 {
     let mut arguments = arguments.into_iter();
     let mut program = arguments.next().unwrap_or_default();
     let mut found = find(&program);
@@ -74,9 +87,21 @@ pub fn run(arguments: Vec<String>) -> u8 {
     }
 }
 
-fn find(program: &str) -> Option<&'static Entry> {
-    let name = program.rsplit('/').next()?;
-    TOOLS.iter().find(|tool| tool.0 == name)
+fn find(program: &OsStr) -> Option<&'static Entry> {
+    let name = program.as_bytes().rsplit(|byte| *byte == b'/').next()?;
+    TOOLS.iter().find(|tool| tool.0.as_bytes() == name)
+}
+
+/// Runs a tool that reads its arguments as text.
+fn with_texts(tool: &Tool, arguments: Vec<OsString>, run: fn(&Tool, Vec<String>) -> u8) -> u8 {
+    match arguments.into_iter().map(OsString::into_string).collect() {
+        Ok(arguments) => run(tool, arguments),
+        Err(argument) => {
+            let parts = [b"argument '", argument.as_bytes(), b"' is not UTF-8."];
+            tool.log(Priority::Error).error_bytes(&parts.map(|part: &[u8]| part));
+            1
+        }
+    }
 }
 
 impl Tool {
@@ -87,6 +112,29 @@ impl Tool {
 
     /// Reads the arguments; `take` gets each option's letter and value, empty where it has none. Gives the
     /// operands, or the exit code if there is nothing left to do.
+    fn read_bytes(
+        &self,
+        spec: &Spec,
+        help: &str,
+        arguments: Vec<OsString>,
+        mut take: impl FnMut(char, &OsStr),
+    ) -> Result<Vec<OsString>, u8> {
+        let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
+        let parsed = getopt::parse(spec, if posix { Order::OptionsFirst } else { Order::Any }, arguments);
+        self.follow(parsed, |letter, value| {
+            match letter {
+                'V' => output(VERSION),
+                'h' => output(help),
+                _ => {
+                    take(letter, value);
+                    return Ok(());
+                }
+            }
+            Err(0)
+        })
+    }
+
+    /// As [`Tool::read_bytes`], for a tool whose arguments are text.
     fn read(
         &self,
         spec: &Spec,
@@ -94,24 +142,30 @@ impl Tool {
         arguments: Vec<String>,
         mut take: impl FnMut(char, &str),
     ) -> Result<Vec<String>, u8> {
-        let parsed = getopt::parse(spec, arguments);
-        for (letter, value) in parsed.options {
-            match letter {
-                'V' => output(concat!("modutils version ", env!("CARGO_PKG_VERSION"), ", as kmod 34\n")),
-                'h' => output(help),
-                _ => {
-                    take(letter, value.as_deref().unwrap_or_default());
-                    continue;
-                }
-            }
-            return Err(0);
-        }
-        if let Some(error) = parsed.error {
-            let _ = writeln!(std::io::stderr(), "{}: {error}", self.program);
-            return Err(1);
-        }
-        Ok(parsed.operands)
+        let arguments = arguments.into_iter().map(OsString::from).collect();
+        let operands =
+            self.read_bytes(spec, help, arguments, |letter, value| take(letter, &value.to_string_lossy()))?;
+        Ok(operands.into_iter().map(|operand| operand.to_string_lossy().into_owned()).collect())
     }
+
+    /// Hands on the options one by one until one says with which exit code to stop, or a mistake is reached.
+    fn follow(
+        &self,
+        parsed: Parsed,
+        mut take: impl FnMut(char, &OsStr) -> Result<(), u8>,
+    ) -> Result<Vec<OsString>, u8> {
+        for (letter, value) in parsed.options {
+            take(letter, value.as_deref().unwrap_or_default())?;
+        }
+        let Some(error) = parsed.error else { return Ok(parsed.operands) };
+        complain(&[self.program.as_bytes(), b": ", &error, b"\n"]);
+        Err(1)
+    }
+}
+
+/// Writes to standard error in one piece. Nobody is left to be told if that fails.
+fn complain(parts: &[&[u8]]) {
+    let _ = std::io::stderr().write_all(&parts.concat());
 }
 
 /// Writes to standard output, and does not leave a rest for an exit handler that our `main` does not have. A

@@ -63,16 +63,19 @@ impl Log {
 
     /// Writes a message. Without effect if the level is below it.
     pub fn write(&self, priority: Priority, text: impl std::fmt::Display) {
-        if !self.heeds(priority) {
-            return;
+        if self.heeds(priority) {
+            self.write_bytes(priority, text.to_string().as_bytes());
         }
+    }
+
+    fn write_bytes(&self, priority: Priority, text: &[u8]) {
         self.has_spoken.store(true, Ordering::Relaxed);
         if self.syslog {
-            return to_syslog(priority, &text.to_string());
+            return to_syslog(priority, text);
         }
         // Nobody is left to be told if this fails. In one piece, since others may write to the same place.
-        let line = format!("{}: {}: {text}\n", self.program, priority.name());
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        let start = format!("{}: {}: ", self.program, priority.name());
+        let _ = std::io::stderr().write_all(&[start.as_bytes(), text, b"\n"].concat());
     }
 
     /// Whether any message was written.
@@ -85,6 +88,13 @@ impl Log {
         self.write(Priority::Error, text);
     }
 
+    /// An error message put together from bytes: what the user gave is repeated as it was.
+    pub fn error_bytes(&self, parts: &[&[u8]]) {
+        if self.heeds(Priority::Error) {
+            self.write_bytes(Priority::Error, &parts.concat());
+        }
+    }
+
     /// Writes a message about what makes the caller give up. A fatal one that is silenced does not end the
     /// program: kmod then goes on to the next operand too.
     pub fn fail(&self, priority: Priority, text: impl std::fmt::Display) -> Failure {
@@ -95,7 +105,7 @@ impl Log {
     /// Says something that is no message of kmod's, and so has no priority.
     pub fn note(&self, text: impl std::fmt::Display) {
         if self.syslog {
-            return to_syslog(Priority::Warning, &text.to_string());
+            return to_syslog(Priority::Warning, text.to_string().as_bytes());
         }
         let _ = std::io::stderr().write_all(format!("{}: {text}\n", self.program).as_bytes());
     }
@@ -107,7 +117,7 @@ impl Log {
 }
 
 /// The system log adds program and priority itself.
-fn to_syslog(priority: Priority, text: &str) {
+fn to_syslog(priority: Priority, text: &[u8]) {
     if let Ok(text) = CString::new(text) {
         // SAFETY: both strings end with NUL and outlive the call; the format takes one string.
         unsafe { libc::syslog(libc::LOG_DAEMON | priority as i32, c"%s".as_ptr(), text.as_ptr()) };

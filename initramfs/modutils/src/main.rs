@@ -2,8 +2,8 @@
 #![no_main]
 
 use std::{
-    ffi::{CStr, c_char, c_int},
-    io::Write as _,
+    ffi::{CStr, OsStr, c_char, c_int},
+    os::unix::ffi::OsStrExt as _,
 };
 
 /// The C entry point instead of Rust's: the kernel starts modprobe without open files, and Rust's runtime
@@ -12,9 +12,5 @@ use std::{
 extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     // SAFETY: the C runtime passes that many pointers to NUL-terminated strings, which live as long as we do.
     let arguments = (0..count as usize).map(|at| unsafe { CStr::from_ptr(*arguments.add(at)) });
-    let Ok(arguments) = arguments.map(|argument| argument.to_str().map(String::from)).collect() else {
-        let _ = writeln!(std::io::stderr(), "modutils: an argument is not UTF-8");
-        return 1;
-    };
-    modutils::run(arguments).into()
+    modutils::run(arguments.map(|argument| OsStr::from_bytes(argument.to_bytes()).into()).collect()).into()
 }

@@ -1,23 +1,26 @@
 //! `modinfo`: what a module file, or a part of the kernel, says about itself.
 
-use std::path::{Path, PathBuf};
+mod ahead;
+mod file;
+mod json;
+mod text;
 
-use modfile::{
-    alias::module_name,
-    elf::Elf,
-    index,
-    modinfo::{Modinfo, Parameter},
-    signature::{self, Signature},
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::{Path, PathBuf},
 };
 
+use modfile::{alias::module_name, index, modinfo::Modinfo, signature::Signature};
+
+use self::text::Style;
 use crate::{
     Tool,
-    compress::compression,
     config::Config,
     getopt::{Long, Spec},
-    log::{Failure, Log, Priority},
+    json::{Stream, Value},
+    log::{Log, Priority},
     lookup::lookup,
-    sys::Refusal,
     tree::Tree,
 };
 
@@ -36,6 +39,7 @@ const SPEC: Spec = Spec {
         Long("basedir", true, 'b'),
         Long("version", false, 'V'),
         Long("help", false, 'h'),
+        Long("=json", false, 'j'),
     ],
 };
 
@@ -49,36 +53,26 @@ Options:
 \t-m, --modname            operands are names of modules
 \t-k, --set-version VER    modules of this kernel release
 \t-b, --basedir DIR        modules are in DIR/lib/modules
+\t    --json               for programs: all fields of each module
 \t-V, --version            show the version
 \t-h, --help               show this text
 ";
 
-/// How to print.
-struct Style {
-    /// Only this field.
-    field: Option<String>,
-    /// What ends a field.
-    end: u8,
+/// What the arguments ask for.
+struct Options {
+    style: Style,
+    is_json: bool,
+    only_names: bool,
+    release: Option<String>,
+    root: Option<String>,
 }
 
 /// Runs the tool; the exit code.
-pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
+pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
+    let style = Style { field: None, end: b'\n' };
+    let mut options = Options { style, is_json: false, only_names: false, release: None, root: None };
     let log = tool.log(Priority::Warning);
-    let mut style = Style { field: None, end: b'\n' };
-    let (mut only_names, mut release, mut root) = (false, None, None);
-    let operands = match tool.read(&SPEC, HELP, arguments, |letter, value| match letter {
-        'a' => style.field = Some("author".into()),
-        'd' => style.field = Some("description".into()),
-        'l' => style.field = Some("license".into()),
-        'p' => style.field = Some("parm".into()),
-        'n' => style.field = Some("filename".into()),
-        'F' => style.field = Some(value.into()),
-        '0' => style.end = 0,
-        'm' => only_names = true,
-        'k' => release = Some(value.to_owned()),
-        'b' => root = Some(value.to_owned()),
-        _ => {}
-    }) {
+    let operands = match tool.read_bytes(&SPEC, HELP, arguments, |letter, value| options.take(letter, value)) {
         Ok(operands) => operands,
         Err(code) => return code,
     };
@@ -86,95 +80,101 @@ pub fn run(tool: &Tool, arguments: Vec<String>) -> u8 {
         log.error("missing module or filename.");
         return 1;
     }
-    let tree = Tree::of(root.as_deref(), release.as_deref());
-    let mut out = Vec::new();
-    let mut failed = false;
-    for operand in &operands {
-        match subjects(&tree, operand, only_names) {
-            Ok(subjects) => {
-                for subject in subjects {
-                    failed |= describe(&tree, &subject, &style, &log, &mut out).is_err();
-                }
-            }
-            Err(complaint) => {
-                log.error(complaint);
-                failed = true;
-            }
+    let tree = Tree::of(options.root.as_deref(), options.release.as_deref());
+    let subjects: Vec<_> = operands.iter().flat_map(|operand| subjects(&tree, operand, options.only_names)).collect();
+    let mut printer = Printer::new(log, options.is_json.then(Stream::default));
+    // Most of the time goes into unpacking; where there is nothing to unpack, threads only cost.
+    if subjects.iter().any(Subject::is_packed) {
+        ahead::in_order(&subjects, |subject| subject.describe(&options), |answer| printer.print(answer));
+    } else {
+        subjects.iter().for_each(|subject| printer.print(subject.describe(&options)));
+    }
+    printer.finish()
+}
+
+impl Options {
+    fn take(&mut self, letter: char, value: &OsStr) {
+        let text = || value.to_string_lossy().into_owned();
+        match letter {
+            'a' => self.field("author"),
+            'd' => self.field("description"),
+            'l' => self.field("license"),
+            'p' => self.field("parm"),
+            'n' => self.field("filename"),
+            'F' => self.field(value),
+            '0' => self.style.end = 0,
+            'm' => self.only_names = true,
+            'j' => self.is_json = true,
+            'k' => self.release = Some(text()),
+            'b' => self.root = Some(text()),
+            _ => {}
         }
     }
-    crate::output(out);
-    failed.into()
-}
 
-/// What an operand stands for: a module's name, and its file unless it is part of the kernel.
-struct Subject {
-    name: String,
-    file: Option<PathBuf>,
-}
-
-fn subjects(tree: &Tree, operand: &str, only_names: bool) -> Result<Vec<Subject>, String> {
-    if !only_names && is_module_file(operand) {
-        let file = std::path::absolute(operand).unwrap_or(operand.into());
-        return Ok(vec![Subject { name: module_name(operand), file: Some(file) }]);
+    fn field(&mut self, name: impl AsRef<OsStr>) {
+        self.style.field = Some(name.as_ref().as_bytes().into());
     }
+
+    /// Whether a file need not even be opened.
+    fn is_filename(&self) -> bool {
+        !self.is_json && self.style.field.as_deref() == Some(b"filename")
+    }
+}
+
+/// What an operand stands for.
+#[derive(Debug)]
+enum Subject {
+    /// A module in a file.
+    File { name: String, path: PathBuf },
+    /// A part of the kernel, and its strings as a `.modinfo` section would hold them.
+    Builtin { name: String, info: Vec<u8> },
+    /// Nothing, for the reason given.
+    Nothing(Vec<u8>),
+}
+
+fn subjects(tree: &Tree, operand: &OsStr, only_names: bool) -> Vec<Subject> {
+    let given = operand.to_string_lossy();
+    if !only_names && is_module_file(operand) {
+        return vec![Subject::File { name: module_name(&given), path: absolute(operand) }];
+    }
+    let nothing = |what: &[u8]| vec![Subject::Nothing([b"Module ", what, operand.as_bytes(), b" not found."].concat())];
     let names: Vec<_> = if only_names {
-        let name = operand.replace('-', "_");
+        // Aliases of what is part of the kernel count as names.
+        let name = given.split('.').next().unwrap_or_default().replace('-', "_");
         let known = tree.path(&name).is_some() || tree.is_builtin(&name);
-        known.then_some(name).into_iter().collect()
+        if known { vec![name] } else { tree.builtin_aliased(&name) }
     } else {
-        let modules = lookup(tree, &Config::default(), operand);
-        let modules = modules.map_err(|_| format!("Module alias {operand} not found."))?;
+        let Ok(modules) = lookup(tree, &Config::default(), &given) else { return nothing(b"alias ") };
         modules.into_iter().map(|module| module.name).collect()
     };
     if names.is_empty() {
-        return Err(format!("Module {}{operand} not found.", if only_names { "name " } else { "" }));
+        return nothing(if only_names { b"name " } else { b"" });
     }
-    Ok(names.into_iter().map(|name| Subject { file: tree.path(&name), name }).collect())
-}
-
-fn is_module_file(path: &str) -> bool {
-    let extension = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"].iter().find_map(|extension| path.strip_suffix(extension));
-    extension.is_some_and(|stem| !stem.is_empty()) && Path::new(path).is_file()
-}
-
-/// Prints one module; fails after a message.
-fn describe(tree: &Tree, subject: &Subject, style: &Style, log: &Log, out: &mut Vec<u8>) -> Result<(), Failure> {
-    let file = subject.file.as_ref().map_or("(builtin)".into(), |file| file.display().to_string());
-    if subject.file.is_none() {
-        heading(style, "name", &subject.name, out);
-    }
-    heading(style, "filename", &file, out);
-    if style.field.as_deref() == Some("filename") {
-        return Ok(());
-    }
-    let Some(path) = &subject.file else {
-        let section = builtin_section(tree, &subject.name);
-        print(&Modinfo::new(&section), None, style, log, out);
-        return Ok(());
+    let subject = |name: String| match tree.path(&name) {
+        Some(path) => Subject::File { name, path },
+        None => Subject::Builtin { info: builtin_section(tree, &name), name },
     };
-    let complain = |words: String| {
-        log.error(format_args!("could not get modinfo from '{}': {words}", subject.name));
-        Failure::Failed
-    };
-    let bytes = std::fs::read(path).map_err(|error| complain(Refusal::from(error).to_string()))?;
-    match compression(&bytes).map(|kind| format!("the file is compressed with {kind}; unpack it first")) {
-        Some(words) => Err(complain(words)),
-        None => {
-            let info = info(&bytes).map_err(complain)?;
-            print(&info, signature::of(&bytes), style, log, out);
-            Ok(())
-        }
+    names.into_iter().map(subject).collect()
+}
+
+fn is_module_file(path: &OsStr) -> bool {
+    let extensions = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
+    let mut stems = extensions.iter().filter_map(|extension| path.as_bytes().strip_suffix(extension.as_bytes()));
+    stems.any(|stem| !stem.is_empty()) && Path::new(path).is_file()
+}
+
+/// The path from the root; nothing else about it changes.
+fn absolute(path: &OsStr) -> PathBuf {
+    if path.as_bytes().starts_with(b"/") {
+        return path.into();
     }
+    let mut absolute = std::env::current_dir().unwrap_or_default().into_os_string().into_vec();
+    absolute.push(b'/');
+    absolute.extend(path.as_bytes());
+    OsString::from_vec(absolute).into()
 }
 
-fn info(bytes: &[u8]) -> Result<Modinfo<'_>, String> {
-    let elf = Elf::parse(bytes).map_err(|error| error.to_string())?;
-    let section = elf.section(".modinfo").map_err(|error| error.to_string())?;
-    Ok(Modinfo::new(section.ok_or("the file has no .modinfo section")?.data))
-}
-
-/// A part of the kernel's strings, as a `.modinfo` section would hold them. Like kmod 34 it ends at the first
-/// string of another module.
+/// Like kmod 34 it ends at the first string of another module.
 fn builtin_section(tree: &Tree, name: &str) -> Vec<u8> {
     index::builtin_modinfo(tree.builtin_modinfo_text())
         .skip_while(|(module, ..)| *module != name)
@@ -183,87 +183,143 @@ fn builtin_section(tree: &Tree, name: &str) -> Vec<u8> {
         .collect()
 }
 
-fn print(info: &Modinfo<'_>, signature: Option<Signature<'_>>, style: &Style, log: &Log, out: &mut Vec<u8>) {
-    let signed = signature.map(signature_fields);
-    let entries = info.entries().filter(|entry| style.field.is_some() || !is_parameter(entry.key));
-    let own = entries.map(|entry| (entry.key, entry.value));
-    let fields = own.chain(signed.iter().flatten().map(|(key, value)| (key.as_bytes(), value.as_slice())));
-    match style.field.as_deref() {
-        Some("parm") => print_parameters(info, style, log, out),
-        Some(field) => {
-            for (_, value) in fields.filter(|(key, _)| *key == field.as_bytes()) {
-                out.extend([value, &[style.end]].concat());
-            }
+/// What is to be printed about a subject.
+#[derive(Default)]
+struct Answer {
+    text: Vec<u8>,
+    value: Option<Value>,
+    /// What unpacking the file found wrong, in the words of kmod's library.
+    unpacking: Option<String>,
+    complaints: Vec<Vec<u8>>,
+    failed: bool,
+}
+
+impl Subject {
+    fn is_packed(&self) -> bool {
+        matches!(self, Self::File { path, .. } if !path.as_os_str().as_bytes().ends_with(b".ko"))
+    }
+
+    fn describe(&self, options: &Options) -> Answer {
+        let mut answer = Answer::default();
+        match self {
+            Self::File { name, path } => answer.file(name, path, options),
+            Self::Builtin { name, info } => answer.builtin(name, &Modinfo::new(info), options),
+            Self::Nothing(reason) => answer.fail(reason.clone()),
         }
-        None => {
-            for (key, value) in fields {
-                let label = if style.end == 0 { [key, b"="].concat() } else { label(key) };
-                out.extend([&label, value, &[style.end]].concat());
+        answer
+    }
+}
+
+impl Answer {
+    fn fail(&mut self, reason: Vec<u8>) {
+        self.complaints.push(reason);
+        self.failed = true;
+    }
+
+    fn file(&mut self, name: &str, path: &Path, options: &Options) {
+        let file = path.as_os_str().as_bytes();
+        if !options.is_json {
+            options.style.heading("filename", file, &mut self.text);
+        }
+        if options.is_filename() {
+            return;
+        }
+        let read = file::read(path, |info, signature| {
+            if options.is_json {
+                self.value = Some(json::object(name, Some(file), &info, signature.as_ref()));
+            } else {
+                self.contents(&info, signature.as_ref(), &options.style);
             }
-            print_parameters(info, style, log, out);
+        });
+        if let Err(trouble) = read {
+            self.unpacking = trouble.unpacking;
+            self.fail(format!("could not get modinfo from '{name}': {}", trouble.refusal).into_bytes());
         }
     }
-}
 
-fn signature_fields(signature: Signature<'_>) -> [(&'static str, Vec<u8>); 5] {
-    [
-        ("sig_id", signature.id_type.into()),
-        ("signer", signature.signer.into()),
-        ("sig_key", hex(signature.key_id)),
-        ("sig_hashalgo", signature.hash.into()),
-        ("signature", hex(signature.signature)),
-    ]
-}
-
-/// Pairs of digits with colons between, twenty to a line.
-fn hex(bytes: &[u8]) -> Vec<u8> {
-    let lines = bytes.chunks(20).map(|line| {
-        let pairs: Vec<_> = line.iter().map(|byte| format!("{byte:02X}")).collect();
-        pairs.join(":")
-    });
-    lines.collect::<Vec<_>>().join(":\n\t\t").into()
-}
-
-fn is_parameter(key: &[u8]) -> bool {
-    matches!(key, b"parm" | b"parmtype")
-}
-
-/// Prints the parameters, those mentioned last first.
-fn print_parameters(info: &Modinfo<'_>, style: &Style, log: &Log, out: &mut Vec<u8>) {
-    for entry in info.entries().filter(|entry| is_parameter(entry.key) && !entry.value.contains(&b':')) {
-        log.error(format_args!("Found invalid \"{}\": missing ':'", String::from_utf8_lossy(entry.text)));
+    fn builtin(&mut self, name: &str, info: &Modinfo<'_>, options: &Options) {
+        if options.is_json {
+            self.value = Some(json::object(name, None, info, None));
+            return;
+        }
+        options.style.heading("name", name.as_bytes(), &mut self.text);
+        options.style.heading("filename", b"(builtin)", &mut self.text);
+        if !options.is_filename() {
+            self.contents(info, None, &options.style);
+        }
     }
-    for parameter in info.parameters().iter().rev() {
-        let label = if style.field.is_none() { label(b"parm") } else { Vec::new() };
-        out.extend([&label, parameter.name, b":", &parameter_text(parameter, style), &[style.end]].concat());
+
+    fn contents(&mut self, info: &Modinfo<'_>, signature: Option<&Signature<'_>>, style: &Style) {
+        // Only who prints the parameters sees what is wrong with them.
+        if style.field.as_deref().is_none_or(|field| field == b"parm") {
+            self.complaints.extend(text::complaints(info));
+        }
+        style.contents(info, signature, &mut self.text);
     }
 }
 
-fn parameter_text(parameter: &Parameter<'_>, style: &Style) -> Vec<u8> {
-    match (parameter.description, parameter.kind) {
-        (Some(description), Some(kind)) => [description, b" (", kind, b")"].concat(),
-        (Some(description), None) => description.into(),
-        // kmod's two ways of printing a parameter differ here.
-        (None, kind) if style.field.is_some() => [b" (", kind.unwrap_or_default(), b")"].concat(),
-        (None, kind) => kind.unwrap_or_default().into(),
+/// So much output is collected before it is written.
+const OUTPUT_BYTES: usize = 64 << 10;
+
+struct Printer {
+    log: Log,
+    /// For what kmod's library says on its own, in its name.
+    library: Log,
+    json: Option<Stream>,
+    out: Vec<u8>,
+    failed: bool,
+}
+
+impl Printer {
+    fn new(log: Log, json: Option<Stream>) -> Self {
+        let mut library = Log::new("libkmod", Priority::Error);
+        library.level = std::env::var_os("KMOD_LOG").map_or(library.level, |level| log_level(level.as_bytes()));
+        Self { log, library, json, out: Vec::new(), failed: false }
+    }
+
+    fn print(&mut self, answer: Answer) {
+        match (&mut self.json, answer.value) {
+            (Some(stream), Some(value)) => stream.push(&value, &mut self.out),
+            _ => self.out.extend_from_slice(&answer.text),
+        }
+        if self.out.len() >= OUTPUT_BYTES || !answer.complaints.is_empty() {
+            self.flush();
+        }
+        if let Some(words) = answer.unpacking {
+            self.library.error(words);
+        }
+        for complaint in &answer.complaints {
+            self.log.error_bytes(&[complaint]);
+        }
+        self.failed |= answer.failed;
+    }
+
+    fn flush(&mut self) {
+        crate::output(&self.out);
+        self.out.clear();
+    }
+
+    fn finish(mut self) -> u8 {
+        if let Some(stream) = self.json.take() {
+            stream.finish(&mut self.out);
+        }
+        self.flush();
+        self.failed.into()
     }
 }
 
-/// The lines before the module's own, which keep their form also where a NUL ends them.
-fn heading(style: &Style, key: &str, value: &str, out: &mut Vec<u8>) {
-    let label = match style.field.as_deref() {
-        None => label(key.as_bytes()),
-        Some(field) if field == key => Vec::new(),
-        Some(_) => return,
-    };
-    out.extend([&label, value.as_bytes(), &[style.end]].concat());
-}
-
-/// The key and its colon, padded to 16 columns; a longer key is directly followed by the value.
-fn label(key: &[u8]) -> Vec<u8> {
-    let mut label = [key, b":"].concat();
-    label.resize(label.len().max(16), b' ');
-    label
+/// The level that `KMOD_LOG` asks for: a number or the start of a name.
+fn log_level(text: &[u8]) -> i32 {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match text {
+        _ if digits > 0 => {
+            std::str::from_utf8(&text[..digits]).ok().and_then(|text| text.parse().ok()).unwrap_or(i32::MAX)
+        }
+        [b'e', b'r', b'r', ..] => libc::LOG_ERR,
+        [b'i', b'n', b'f', b'o', ..] => libc::LOG_INFO,
+        [b'd', b'e', b'b', b'u', b'g', ..] => libc::LOG_DEBUG,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -271,67 +327,9 @@ mod tests {
     use super::*;
     use crate::fake::Root;
 
-    const INFO: &[u8] = b"license=GPL\0parmtype=n:int\0author=A\xe9\0a_very_long_key_name=v\0parm=n:how many\0\
-        parmtype=bare:bool\0parm=told:words\0alias=x\0alias=y\0parm=broken\0alone\0";
-
-    #[track_caller]
-    fn check(field: Option<&str>, end: u8, expected: &[u8]) {
-        let style = Style { field: field.map(String::from), end };
-        let mut out = Vec::new();
-        print(&Modinfo::new(INFO), None, &style, &Log::new("modinfo", Priority::Error), &mut out);
-        assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(expected));
-    }
-
-    #[test]
-    fn everything_in_order_and_parameters_last_and_backwards() {
-        check(
-            None,
-            b'\n',
-            b"license:        GPL
-author:         A\xe9
-a_very_long_key_name:v
-alias:          x
-alias:          y
-alone:          \n\
-parm:           told:words
-parm:           bare:bool
-parm:           n:how many (int)
-",
-        );
-    }
-
-    #[test]
-    fn a_signature_is_the_last_of_the_fields() {
-        let signature =
-            Signature { id_type: "PKCS#7", signer: b"Me", key_id: &[1], hash: "sha256", signature: &[0xab; 21] };
+    fn options() -> Options {
         let style = Style { field: None, end: b'\n' };
-        let (info, log, mut out) = (Modinfo::new(b"parm=a:b\0x=y\0"), Log::new("modinfo", Priority::Error), Vec::new());
-        print(&info, Some(signature), &style, &log, &mut out);
-        let expected = format!(
-            "x:              y\nsig_id:         PKCS#7\nsigner:         Me\nsig_key:        01\n\
-             sig_hashalgo:   sha256\nsignature:      {}\n\t\tAB\nparm:           a:b\n",
-            "AB:".repeat(20)
-        );
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_field_is_its_raw_values() {
-        check(Some("alias"), b'\n', b"x\ny\n");
-        check(Some("parmtype"), b'\n', b"n:int\nbare:bool\n");
-        check(Some("parm"), b'\n', b"told:words\nbare: (bool)\nn:how many (int)\n");
-        check(Some("nothing"), b'\n', b"");
-        check(Some("alias"), 0, b"x\0y\0");
-    }
-
-    #[test]
-    fn nul_ends_key_and_value_pairs_but_parameters_stay_padded() {
-        check(
-            None,
-            0,
-            b"license=GPL\0author=A\xe9\0a_very_long_key_name=v\0alias=x\0alias=y\0alone=\0\
-              parm:           told:words\0parm:           bare:bool\0parm:           n:how many (int)\0",
-        );
+        Options { style, is_json: false, only_names: false, release: None, root: None }
     }
 
     #[test]
@@ -339,12 +337,26 @@ parm:           n:how many (int)
         let root = Root::new();
         root.tree("modules.builtin", "kernel/fixed.ko\n");
         root.tree("modules.builtin.modinfo", "a.license=X\0fixed.license=GPL\0fixed.alias=f-1\0b.x=y\0fixed.lost=1\0");
-        let tree = root.indexes();
-        assert_eq!(subjects(&tree, "f-1", false).unwrap()[0].name, "fixed");
-        let (subject, style) = (&subjects(&tree, "fixed", true).unwrap()[0], Style { field: None, end: b'\n' });
-        let mut out = Vec::new();
-        describe(&tree, subject, &style, &Log::new("modinfo", Priority::Error), &mut out).unwrap();
-        let expected = "name:           fixed\nfilename:       (builtin)\nlicense:        GPL\nalias:          f-1\n";
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        for (operand, only_names) in [("f-1", false), ("fixed", false), ("fixed", true)] {
+            let found = subjects(&root.indexes(), OsStr::new(operand), only_names);
+            let [subject] = &found[..] else { panic!("{found:?}") };
+            let expected =
+                "name:           fixed\nfilename:       (builtin)\nlicense:        GPL\nalias:          f-1\n";
+            assert_eq!(String::from_utf8(subject.describe(&options()).text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_relative_path_is_only_put_behind_the_directory() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(absolute(OsStr::new("./a/../b.ko")).as_os_str(), &*format!("{}/./a/../b.ko", here.display()));
+        assert_eq!(absolute(OsStr::new("/./b.ko")).as_os_str(), "/./b.ko");
+    }
+
+    #[test]
+    fn a_level_is_a_number_or_a_name() {
+        for (text, level) in [("7", 7), ("3x", 3), ("errors", 3), ("info", 6), ("debug", 7), ("", 0), ("warning", 0)] {
+            assert_eq!(log_level(text.as_bytes()), level, "{text}");
+        }
     }
 }

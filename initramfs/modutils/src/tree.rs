@@ -1,34 +1,28 @@
-//! A kernel's module directory, `/lib/modules/RELEASE`, and the indexes in it.
-//!
-//! The text indexes are read rather than kmod's binary ones: they hold the same, and at the size of a guest's
-//! tree there is nothing to win. Each is read when first asked for; one that is missing is empty.
+//! A kernel's module directory, `/lib/modules/RELEASE`, and what its indexes say.
 
 use std::{
+    borrow::Cow,
     cell::OnceCell,
-    collections::{HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use modfile::{
-    alias::{matches, module_name, normalise},
-    index,
+    alias::module_name,
+    index::{Dep, deps},
 };
+
+use crate::index::{Index, Kind};
 
 /// A module directory.
 pub struct Tree {
     directory: PathBuf,
-    deps: OnceCell<HashMap<String, Files>>,
-    builtins: OnceCell<HashSet<String>>,
-    aliases: OnceCell<String>,
-    symbols: OnceCell<String>,
+    deps: Index,
+    aliases: Index,
+    symbols: Index,
+    builtins: Index,
+    builtin_aliases: Index,
     builtin_modinfo: OnceCell<String>,
-}
-
-/// A module's file and those it needs, in the order in which they are loaded.
-struct Files {
-    path: String,
-    dependencies: Vec<String>,
 }
 
 impl Tree {
@@ -36,10 +30,11 @@ impl Tree {
     pub fn at(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
-            deps: OnceCell::new(),
-            builtins: OnceCell::new(),
-            aliases: OnceCell::new(),
-            symbols: OnceCell::new(),
+            deps: Index::new(Kind::Deps),
+            aliases: Index::new(Kind::Aliases),
+            symbols: Index::new(Kind::Symbols),
+            builtins: Index::new(Kind::Builtins),
+            builtin_aliases: Index::new(Kind::BuiltinAliases),
             builtin_modinfo: OnceCell::new(),
         }
     }
@@ -51,10 +46,15 @@ impl Tree {
 
     /// A release's tree below a root, the running kernel's and `/` where not given. Neither has to exist.
     pub fn of(root: Option<&str>, release: Option<&str>) -> Self {
-        let uname = rustix::system::uname();
-        let release = release.map_or_else(|| uname.release().to_string_lossy(), Into::into);
-        let directory = format!("{}/lib/modules/{release}", root.unwrap_or_default());
-        Self::at(std::path::absolute(&directory).unwrap_or(directory.into()))
+        let uname;
+        let release = match release {
+            Some(release) => release,
+            None => {
+                uname = rustix::system::uname();
+                &uname.release().to_string_lossy()
+            }
+        };
+        Self::at(absolute(&format!("{}/lib/modules/{release}", root.unwrap_or_default())))
     }
 
     /// Where the tree is.
@@ -64,88 +64,116 @@ impl Tree {
 
     /// A module's file, if there is one.
     pub fn path(&self, module: &str) -> Option<PathBuf> {
-        Some(self.directory.join(&self.deps().get(module)?.path))
+        self.dep(module, |dep| self.directory.join(dep.path))
     }
 
     /// The modules a module needs, in the order in which they are loaded.
     pub fn dependencies(&self, module: &str) -> Vec<String> {
-        let files = self.deps().get(module).map_or(&[][..], |files| &files.dependencies);
-        files.iter().map(|path| module_name(path)).collect()
+        self.dep(module, |dep| dep.load_order().map(module_name).collect()).unwrap_or_default()
     }
 
     /// Whether a module is part of the kernel itself.
     pub fn is_builtin(&self, module: &str) -> bool {
-        let names = || index::builtins(&self.text("modules.builtin")).map(module_name).collect();
-        self.builtins.get_or_init(names).contains(module)
+        self.builtins.ask(&self.directory, |trie| Ok(trie.lookup(module)?.is_some()))
     }
 
-    /// The modules that a name is an alias of, in the order of the index.
+    /// The modules that a name is an alias of, in the order in which they are taken.
     pub fn aliased(&self, name: &str) -> Vec<String> {
-        matching(index::aliases(self.alias_text()), name)
+        self.matching(&self.aliases, name)
     }
 
     /// The modules that export a symbol, given as `symbol:NAME`.
     pub fn exporters(&self, name: &str) -> Vec<String> {
-        matching(index::aliases(self.symbol_text()), name)
+        self.matching(&self.symbols, name)
     }
 
     /// The parts of the kernel itself that a name is an alias of.
     pub fn builtin_aliased(&self, name: &str) -> Vec<String> {
-        let entries = index::builtin_modinfo(self.builtin_modinfo_text());
-        matching(entries.filter(|entry| entry.1 == "alias").map(|(module, _, alias)| (alias, module)), name)
+        self.matching(&self.builtin_aliases, name)
     }
 
-    /// `modules.alias`.
-    pub fn alias_text(&self) -> &str {
-        self.aliases.get_or_init(|| self.text("modules.alias"))
+    /// The aliases, then the symbols, each in the index's order, as lines of a configuration.
+    pub fn alias_lines(&self) -> [Vec<u8>; 2] {
+        self.all(|lines: &mut Vec<u8>, key, module| {
+            [b"alias ", key, b" ", module, b"\n"].iter().for_each(|part| lines.extend_from_slice(part));
+        })
     }
 
-    /// `modules.symbols`.
-    pub fn symbol_text(&self) -> &str {
-        self.symbols.get_or_init(|| self.text("modules.symbols"))
+    /// The aliases, then the symbols, each in the index's order, as pairs of pattern and module.
+    pub fn alias_pairs(&self) -> [Vec<(String, String)>; 2] {
+        self.all(|pairs: &mut Vec<_>, key, module| pairs.push((text(key).into(), text(module).into())))
+    }
+
+    fn all<T: Default>(&self, add: impl Fn(&mut T, &[u8], &[u8])) -> [T; 2] {
+        [&self.aliases, &self.symbols].map(|index| {
+            index.ask(&self.directory, |trie| {
+                let mut all = T::default();
+                trie.entries(|key, value| add(&mut all, key, value.text))?;
+                Ok(all)
+            })
+        })
+    }
+
+    /// All modules that have a file, and what each needs.
+    pub fn modules(&self) -> Vec<(String, Vec<String>)> {
+        let names: Vec<String> = self.keys(&self.deps);
+        names.into_iter().map(|name| (name.clone(), self.dependencies(&name))).collect()
+    }
+
+    /// The names of what is part of the kernel itself.
+    pub fn builtins(&self) -> Vec<String> {
+        self.keys(&self.builtins)
+    }
+
+    fn keys(&self, index: &Index) -> Vec<String> {
+        index.ask(&self.directory, |trie| {
+            let mut keys = Vec::new();
+            trie.entries(|key, _| keys.push(text(key).into_owned()))?;
+            Ok(keys)
+        })
     }
 
     /// `modules.builtin.modinfo`.
     pub fn builtin_modinfo_text(&self) -> &str {
-        self.builtin_modinfo.get_or_init(|| self.text("modules.builtin.modinfo"))
-    }
-
-    fn deps(&self) -> &HashMap<String, Files> {
-        self.deps.get_or_init(|| {
-            let mut deps = HashMap::new();
-            for dep in index::deps(&self.text("modules.dep")) {
-                let dependencies = dep.load_order().map(String::from).collect();
-                let files = Files { path: dep.path.into(), dependencies };
-                deps.entry(module_name(dep.path)).or_insert(files);
-            }
-            deps
+        self.builtin_modinfo.get_or_init(|| {
+            let bytes = fs::read(self.directory.join("modules.builtin.modinfo")).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
         })
     }
 
-    fn text(&self, name: &str) -> String {
-        fs::read(self.directory.join(name))
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+    /// What was found wrong with the indexes so far.
+    pub fn damages(&self) -> impl Iterator<Item = &str> {
+        let indexes = [&self.deps, &self.aliases, &self.symbols, &self.builtins, &self.builtin_aliases];
+        indexes.into_iter().filter_map(Index::damage)
+    }
+
+    fn dep<T>(&self, module: &str, read: impl Fn(&Dep<'_>) -> T) -> Option<T> {
+        self.deps.ask(&self.directory, |trie| {
+            let line = trie.lookup(module)?.map(|value| text(value.text));
+            Ok(line.and_then(|line| deps(&line).next().map(|dep| read(&dep))))
+        })
+    }
+
+    fn matching(&self, index: &Index, name: &str) -> Vec<String> {
+        index.ask(&self.directory, |trie| {
+            let found = trie.matching(name)?;
+            Ok(found.iter().map(|value| text(value.text).into_owned()).collect())
+        })
     }
 }
 
-/// The modules whose pattern a normalised name matches. A pattern with an odd bracket matches nothing: depmod
-/// keeps it out of the binary index.
-fn matching<'a>(aliases: impl Iterator<Item = (&'a str, &'a str)>, name: &str) -> Vec<String> {
-    aliases
-        .filter(|(pattern, _)| may_match(pattern, name))
-        .filter(|(pattern, _)| normalise(pattern).is_some_and(|pattern| matches(&pattern, name)))
-        .map(|(_, module)| module.into())
-        .collect()
+/// What is text almost always is checked the fast way first.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
-/// Whether the pattern's literal start agrees: of the thirty thousand in a full tree, few do.
-fn may_match(pattern: &str, name: &str) -> bool {
-    pattern
-        .bytes()
-        .zip(name.bytes())
-        .take_while(|(pattern, _)| !b"*?[\\".contains(pattern))
-        .all(|(pattern, name)| pattern == name || (pattern, name) == (b'-', b'_'))
+/// A path from the root, otherwise as it was given: it is shown to the user, who shall know it again.
+pub fn absolute(path: &str) -> PathBuf {
+    if path.starts_with('/') {
+        return path.into();
+    }
+    // In a directory that was removed nothing relative can be found either.
+    std::env::current_dir().map_or_else(|_| path.into(), |current| format!("{}/{path}", current.display()).into())
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ fn with_article(kind: &str) -> String {
 
 /// The parameters that were given and that a module does not have. The kernel ignores them, so that a misspelt name
 /// is noticed by nobody.
-pub(super) fn unknown(module: &[u8], params: &str) -> Vec<Note> {
+pub(crate) fn unknown(module: &[u8], params: &str) -> Vec<Note> {
     let Ok(elf) = Elf::parse(module) else { return Vec::new() };
     let parameters = Modinfo::of(&elf).map(|info| info.parameters()).unwrap_or_default();
     let known: Vec<String> = parameters.iter().map(|known| String::from_utf8_lossy(known.name).into_owned()).collect();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     Tool,
+    config::{DIRECTORIES, kernel_command_line},
     getopt::{Long, Spec},
     log::{Log, Priority},
     sys::{IGNORE_MODVERSIONS, IGNORE_VERMAGIC},
@@ -34,7 +35,10 @@ const SPEC: Spec = Spec {
         Long("show-exports", false, 'E'),
         Long("dry-run", false, 'n'),
         Long("show", false, 'n'),
-        Long("explain", false, 'X'),
+        Long("=explain", false, 'X'),
+        Long("=check-config", false, 'K'),
+        Long("=json", false, 'J'),
+        Long("=sysroot", true, 'Y'),
         Long("config", true, 'C'),
         Long("dirname", true, 'd'),
         Long("set-version", true, 'S'),
@@ -62,6 +66,7 @@ What to do:
 \t    --show-modversions  print the symbol versions that a file was built with
 \t    --show-exports      print the symbol versions that a file exports
 \t-n, --dry-run           do nothing; with -v, print what would be done
+\t    --check-config      print the rules of the configuration that have no effect, and why
 How:
 \t    --explain           when a load fails, say why; at a terminal this is done anyway
 \t    --first-time        fail if there is nothing to do
@@ -74,11 +79,13 @@ How:
 Where:
 \t-C, --config FILE       the configuration is this file or directory
 \t-d, --dirname DIR       modules are in DIR/lib/modules
+\t    --sysroot DIR       modules and configuration are those of the system in DIR
 \t-S, --set-version VER   modules of this kernel release
 Messages:
 \t-s, --syslog            to the system log
 \t-q, --quiet             none
 \t-v, --verbose           more, and what is done
+\t    --json              what -c, -D, -R, -v and --check-config print, for programs
 \t-V, --version           show the version
 \t-h, --help              show this text
 ";
@@ -93,12 +100,21 @@ pub(super) enum Job {
     InsertAll,
     /// Unload each.
     Remove,
+    /// There are none: say which rules of the configuration have no effect.
+    CheckConfig,
     /// There are none: print the configuration.
     ShowConfig,
     /// Print a file's `__versions`.
     ShowModversions,
     /// Print what a file exports.
     ShowExports,
+}
+
+impl Job {
+    /// Whether there is nothing to do without an operand.
+    pub(super) fn needs_operands(self) -> bool {
+        !matches!(self, Self::ShowConfig | Self::CheckConfig)
+    }
 }
 
 /// The options.
@@ -122,12 +138,40 @@ pub(super) struct Options {
     pub(super) dry_run: bool,
     pub(super) show: bool,
     pub(super) explain: bool,
+    /// Output for programs.
+    pub(super) json: bool,
     pub(super) ignore_loaded: bool,
-    pub(super) config_paths: Vec<PathBuf>,
-    pub(super) root: Option<String>,
+    /// Up to which priority messages are printed, in the numbers of syslog.
+    pub(super) level: i32,
+    /// Where the configuration is instead of the usual directories.
+    given_paths: Vec<PathBuf>,
+    /// What comes before the usual directories, and before the modules' unless they have a root of their own.
+    sysroot: Option<String>,
+    root: Option<String>,
     pub(super) release: Option<String>,
     /// `MODPROBE_OPTIONS` for the commands we start, so that a modprobe among them behaves as this one.
     pub(super) inherited: String,
+}
+
+impl Options {
+    /// Where the configuration is.
+    pub(super) fn config_paths(&self) -> Vec<PathBuf> {
+        if !self.given_paths.is_empty() {
+            return self.given_paths.clone();
+        }
+        let root = self.sysroot.as_deref().unwrap_or_default();
+        DIRECTORIES.iter().map(|directory| format!("{root}{directory}").into()).collect()
+    }
+
+    /// The kernel's command line. It is that of the kernel we run on, and says nothing about another system's.
+    pub(super) fn command_line(&self) -> String {
+        if self.sysroot.is_some() { String::new() } else { kernel_command_line() }
+    }
+
+    /// What the module directory is below.
+    pub(super) fn module_root(&self) -> Option<&str> {
+        self.root.as_deref().or(self.sysroot.as_deref())
+    }
 }
 
 impl Default for Options {
@@ -146,8 +190,11 @@ impl Default for Options {
             dry_run: false,
             show: false,
             explain: false,
+            json: false,
             ignore_loaded: false,
-            config_paths: Vec::new(),
+            level: Priority::Warning as i32,
+            given_paths: Vec::new(),
+            sysroot: None,
             root: None,
             release: None,
             inherited: String::new(),
@@ -155,7 +202,8 @@ impl Default for Options {
     }
 }
 
-/// Reads options and operands and sets up the log; the exit code if there is nothing left to do.
+/// Reads options and operands; the exit code if there is nothing left to do. The log learns where messages go, but not
+/// yet which of them: as with kmod, `-q` is about what comes after.
 pub(super) fn read(
     tool: &Tool,
     environment: &str,
@@ -189,14 +237,17 @@ pub(super) fn read(
             'n' => options.dry_run = true,
             'X' => options.explain = true,
             'C' => {
-                options.config_paths.push(value.into());
+                options.given_paths.push(value.into());
                 inherit(&mut options.inherited, &format!("-C {value}"));
             }
             'd' => options.root = Some(value.into()),
             'S' => options.release = Some(value.into()),
             's' => log.syslog = true,
-            'q' => log.silence(),
-            'v' => log.level += 1,
+            'q' => options.level = libc::LOG_EMERG,
+            'v' => options.level += 1,
+            'K' => shows.push(Job::CheckConfig),
+            'J' => options.json = true,
+            'Y' => options.sysroot = Some(value.into()),
             _ => {}
         }
         if matches!(letter, 's' | 'q' | 'v') {
@@ -225,13 +276,24 @@ fn inherit(options: &mut String, more: &str) {
     options.push_str(more);
 }
 
-/// A number as strtoul with base 0 reads it: hexadecimal after `0x`, octal after `0`.
+/// A number as strtoul with base 0 reads it: blanks and a sign first, hexadecimal after `0x`, octal after `0`. What is
+/// too large is the largest number.
 fn milliseconds(text: &str) -> Option<u64> {
-    match (text.strip_prefix("0x"), text.strip_prefix('0')) {
-        (Some(digits), _) => u64::from_str_radix(digits, 16).ok(),
-        (None, Some(digits)) if !digits.is_empty() => u64::from_str_radix(digits, 8).ok(),
-        _ => text.parse().ok(),
+    let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (radix, digits) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (16, digits),
+        None if text.len() > 1 && text.starts_with('0') => (8, text),
+        None => (10, text),
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
+        return None;
     }
+    let value = u64::from_str_radix(digits, radix).unwrap_or(u64::MAX);
+    Some(if negative && value < u64::MAX { value.wrapping_neg() } else { value })
 }
 
 /// Splits at blanks outside of quotes, and takes the quotes away.
@@ -256,38 +318,58 @@ fn split(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn read_line(environment: &str, line: &str) -> (Options, Vec<String>, Log) {
+    fn read_line(environment: &str, line: &str) -> (Options, Vec<String>) {
         let tool = Tool { name: "modprobe", program: "modprobe".into() };
         let mut log = tool.log(Priority::Warning);
-        let (options, operands) = read(&tool, environment, split(line), &mut log).unwrap();
-        (options, operands, log)
+        read(&tool, environment, split(line), &mut log).unwrap()
     }
 
     #[test]
     fn the_kernels_call_is_silent() {
-        let (options, operands, log) = read_line("", "-q -- net-pf-10");
-        assert_eq!((options.job, operands, log.level), (Job::Insert, vec!["net-pf-10".to_owned()], 0));
+        let (options, operands) = read_line("", "-q -- net-pf-10");
+        assert_eq!((options.job, operands, options.level), (Job::Insert, vec!["net-pf-10".to_owned()], 0));
     }
 
     #[test]
     fn the_environment_comes_first_and_is_handed_on() {
-        let (options, operands, _) = read_line("-b --config='/a b'", "-v -C /c -q x");
-        assert_eq!(options.config_paths, [PathBuf::from("/a b"), PathBuf::from("/c")]);
+        let (options, operands) = read_line("-b --config='/a b'", "-v -C /c -q x");
+        assert_eq!(options.config_paths(), [PathBuf::from("/a b"), PathBuf::from("/c")]);
         assert_eq!(options.inherited, "-b --config='/a b' -C /a b -v -C /c -q");
         assert_eq!((options.use_blacklist, operands), (true, vec!["x".to_owned()]));
     }
 
     #[test]
+    fn a_sysroot_is_for_configuration_and_modules() {
+        let (options, _) = read_line("", "--sysroot /s x");
+        assert_eq!(options.config_paths()[0], PathBuf::from("/s/etc/modprobe.d"));
+        assert_eq!(options.module_root(), Some("/s"));
+        let (options, _) = read_line("", "--sysroot=/s -d /d -C /c x");
+        assert_eq!((options.config_paths(), options.module_root()), (vec![PathBuf::from("/c")], Some("/d")));
+    }
+
+    #[test]
     fn removing_wins_over_all() {
-        let (options, ..) = read_line("", "-ra x");
+        let (options, _) = read_line("", "-ra x");
         assert_eq!((options.job, options.gravity), (Job::Remove, Priority::Warning));
     }
 
     #[test]
     fn waits_are_in_any_base() {
-        for (text, expected) in
-            [("10", Some(10)), ("0x10", Some(16)), ("010", Some(8)), ("0", Some(0)), ("", None), ("1s", None)]
-        {
+        for (text, expected) in [
+            ("10", Some(10)),
+            ("0x10", Some(16)),
+            ("010", Some(8)),
+            ("0", Some(0)),
+            ("", None),
+            ("1s", None),
+            (" +5", Some(5)),
+            ("08", None),
+            ("0x", None),
+            ("-", None),
+            ("-1", Some(u64::MAX)),
+            ("99999999999999999999", Some(u64::MAX)),
+            ("5 ", None),
+        ] {
             assert_eq!(milliseconds(text), expected, "{text}");
         }
     }

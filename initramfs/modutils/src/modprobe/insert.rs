@@ -1,16 +1,18 @@
 //! Loading: from an operand to the kernel's answer for each step.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use modfile::alias::module_name;
 
-use super::Session;
+use super::{Deed, Session};
 use crate::{
+    json::Value,
     load::LoadError,
     log::Failure,
     lookup::Module,
     plan::{self, Action, Step, Target},
     sys::Refusal,
+    tree::absolute,
 };
 
 impl Session<'_> {
@@ -19,13 +21,22 @@ impl Session<'_> {
         let mut result = Ok(());
         for target in self.targets(operand, params)? {
             result = if self.options.resolve {
-                self.print(format_args!("{}", target.module.name));
+                self.show_resolved(operand, &target.module.name);
                 Ok(())
             } else {
                 self.insert_target(&target).map_err(|error| self.explain(&target.module.name, error))
             };
         }
         result
+    }
+
+    fn show_resolved(&mut self, operand: &str, module: &str) {
+        if self.options.json {
+            self.records
+                .push(Value::object([("name", operand), ("module", module)].map(|(key, text)| (key, text.into()))));
+        } else {
+            self.print(format_args!("{module}"));
+        }
     }
 
     fn targets(&self, operand: &str, params: Option<String>) -> Result<Vec<Target>, Failure> {
@@ -41,7 +52,10 @@ impl Session<'_> {
     }
 
     fn file_target(&self, operand: &str, params: Option<String>) -> Result<Target, Failure> {
-        let path = std::fs::metadata(operand).and_then(|_| std::path::absolute(operand));
+        let path = match std::fs::metadata(operand) {
+            Ok(_) if operand.ends_with('/') => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+            found => found.map(|_| absolute(operand)),
+        };
         let path = path.map_err(|error| {
             self.fail(format_args!("Failed to get module from path {operand}: {}", Refusal::from(error)))
         })?;
@@ -76,24 +90,24 @@ impl Session<'_> {
         match &step.action {
             Action::Install(command) => self.take_command(name, command, options),
             Action::Insert(Some(path)) => {
-                self.show(format_args!("insmod {} {options}", path.display()));
+                self.show(Deed::Insmod { module: name, path, options });
                 self.take_file(path, options)
             }
             Action::Insert(None) => {
                 if self.tree.is_builtin(name) {
-                    self.show(format_args!("builtin {name}"));
+                    self.show(Deed::Builtin { module: name });
                 }
-                if self.options.dry_run {
+                if self.is_dry_run() {
                     return Ok(());
                 }
                 self.log.error(format_args!("could not find module by name='{name}'"));
-                Err(Refusal(-i64::from(libc::ENOSYS)).into())
+                Err(Refusal(-i64::from(libc::ENOENT)).into())
             }
         }
     }
 
     fn take_file(&mut self, path: &Path, options: &str) -> Result<(), LoadError> {
-        if self.options.dry_run {
+        if self.is_dry_run() {
             return Ok(());
         }
         let result = self.kernel.insert(path, options, self.options.flags);
@@ -105,8 +119,8 @@ impl Session<'_> {
     }
 
     fn take_command(&mut self, name: &str, command: &str, options: &str) -> Result<(), LoadError> {
-        self.show(format_args!("install {command} {options}"));
-        if self.options.dry_run {
+        self.show(Deed::Install { module: name, command, options });
+        if self.is_dry_run() {
             return Ok(());
         }
         let command = command.replace("$CMDLINE_OPTS", options);

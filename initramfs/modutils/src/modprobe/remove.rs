@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Session;
+use super::{Deed, Session};
 use crate::{
     log::{Failure, Priority},
     lookup::Module,
@@ -97,8 +97,8 @@ impl Session<'_> {
 
     fn remove_by_command(&mut self, name: &str, command: &str) -> Result<(), Failure> {
         let command = command.replace("$CMDLINE_OPTS", "");
-        self.show(format_args!("remove {command}"));
-        if self.options.dry_run {
+        self.show(Deed::Remove { module: name, command: &command });
+        if self.is_dry_run() {
             return Ok(());
         }
         match self.kernel.run(name, &command) {
@@ -108,8 +108,8 @@ impl Session<'_> {
     }
 
     fn remove_one(&mut self, name: &str) -> Result<(), Failure> {
-        self.show(format_args!("rmmod {name}"));
-        if self.options.dry_run {
+        self.show(Deed::Rmmod { module: name });
+        if self.is_dry_run() {
             return Ok(());
         }
         let mut left = Duration::from_millis(self.options.wait_ms);

@@ -1,49 +1,104 @@
 //! What modprobe only prints: the configuration with the indexes as if they were configuration (`-c`), and the
 //! symbol versions of a file.
 
-use modfile::{alias::normalise, elf::Elf, index, symbols};
+use modfile::{Error, elf::Elf, symbols};
 
 use super::Session;
-use crate::log::Failure;
+use crate::{
+    compress::{MAGIC_BYTES, unpack},
+    json::Value,
+    log::Failure,
+    sys::Refusal,
+};
 
 impl Session<'_> {
     pub(super) fn show_config(&mut self) -> Result<(), Failure> {
+        if self.options.json {
+            let mut text = Vec::new();
+            self.config_json().write(&mut text);
+            let _ = self.out.write_all(&text);
+            return Ok(());
+        }
         let directives: Vec<_> = self.config.directives().collect();
         for directive in directives {
             self.print(format_args!("{directive}"));
         }
         self.print(format_args!("\n# End of configuration files. Dumping indexes now:\n"));
-        for text in [self.tree.alias_text(), self.tree.symbol_text()] {
-            let normal = |(pattern, module)| Some((normalise(pattern)?, module));
-            let mut aliases: Vec<_> = index::aliases(text).filter_map(normal).collect();
-            // The order of the binary index, which kmod walks.
-            aliases.sort_by(|one, other| one.0.cmp(&other.0));
-            let lines: Vec<_> = aliases.iter().map(|(pattern, module)| format!("alias {pattern} {module}\n")).collect();
-            let _ = self.out.write_all(lines.concat().as_bytes()).and_then(|()| self.out.flush());
-        }
+        let _ = self.tree.alias_lines().iter().try_for_each(|lines| self.out.write_all(lines));
         Ok(())
     }
+
+    fn config_json(&self) -> Value {
+        let config = self.config;
+        let [aliases, symbols] = self.tree.alias_pairs();
+        let softdeps = config.softdeps.iter().map(|softdep| {
+            let names = |names: &[String]| Value::list(names.iter().map(String::as_str));
+            Value::object([
+                ("pattern", softdep.pattern.as_str().into()),
+                ("pre", names(&softdep.pre)),
+                ("post", names(&softdep.post)),
+            ])
+        });
+        Value::object([
+            ("blacklist", Value::list(config.blacklist.iter().map(String::as_str))),
+            ("install", pairs(["pattern", "command"], &config.install)),
+            ("remove", pairs(["pattern", "command"], &config.remove)),
+            ("alias", pairs(["pattern", "module"], &config.aliases)),
+            ("options", pairs(["module", "options"], &config.options)),
+            ("softdep", Value::List(softdeps.collect())),
+            ("weakdep", pairs(["pattern", "modules"], &config.weakdeps)),
+            (
+                "index",
+                Value::object([
+                    ("alias", pairs(["pattern", "module"], &aliases)),
+                    ("symbols", pairs(["symbol", "module"], &symbols)),
+                ]),
+            ),
+        ])
+    }
+
     /// Prints the `symbols` that a file exports or the `modversions` it was built with.
     pub(super) fn show_versions(&mut self, file: &str, what: &str) -> Result<(), Failure> {
-        let bytes = std::fs::read(file).map_err(|_| self.fail(format_args!("Module {file} not found.")))?;
-        let versions = if what == "symbols" { exports(&bytes) } else { modversions(&bytes) };
-        let lines = versions.and_then(|lines| if lines.is_empty() { Err("it has none".into()) } else { Ok(lines) });
+        if file.ends_with('/') || std::fs::metadata(file).is_err() {
+            return Err(self.fail(format_args!("Module {file} not found.")));
+        }
+        let lines = match std::fs::read(file) {
+            Err(error) => Err(Refusal::from(error)),
+            Ok(bytes) => versions(bytes, what).map_err(|errno| Refusal(-i64::from(errno))),
+        };
         let lines = lines.map_err(|why| self.fail(format_args!("could not get {what} of {file}: {why}")))?;
-        self.print(format_args!("{}", lines.join("\n")));
+        lines.iter().for_each(|line| self.print(format_args!("{line}")));
         Ok(())
     }
 }
 
-fn exports(bytes: &[u8]) -> Result<Vec<String>, String> {
-    let exports = Elf::parse(bytes).and_then(|elf| symbols::exports(&elf)).map_err(|error| error.to_string())?;
-    Ok(exports.iter().map(|export| line(export.crc.unwrap_or(0), export.name)).collect())
+/// The lines about a file, or kmod's number for why there are none.
+fn versions(bytes: Vec<u8>, what: &str) -> Result<Vec<String>, i32> {
+    let bytes = unpack(bytes).map_err(|_| libc::EINVAL)?;
+    if bytes.len() >= MAGIC_BYTES && !bytes.starts_with(b"\x7fELF") {
+        return Err(libc::ENOEXEC);
+    }
+    let lines = Elf::parse(&bytes).and_then(|elf| if what == "symbols" { exports(&elf) } else { modversions(&elf) });
+    match lines.map_err(|_| libc::EINVAL)? {
+        lines if lines.is_empty() => Err(libc::ENODATA),
+        lines => Ok(lines),
+    }
 }
 
-fn modversions(bytes: &[u8]) -> Result<Vec<String>, String> {
-    let lines = Elf::parse(bytes).and_then(|elf| {
-        symbols::versions(&elf)?.map(|version| version.map(|version| line(version.crc, version.name))).collect()
-    });
-    lines.map_err(|error| error.to_string())
+fn exports(elf: &Elf<'_>) -> Result<Vec<String>, Error> {
+    Ok(symbols::exports(elf)?.iter().map(|export| line(export.crc.unwrap_or(0), export.name)).collect())
+}
+
+fn modversions(elf: &Elf<'_>) -> Result<Vec<String>, Error> {
+    symbols::versions(elf)?.map(|version| version.map(|version| line(version.crc, version.name))).collect()
+}
+
+/// Objects of two members.
+fn pairs([first, second]: [&str; 2], list: &[(String, String)]) -> Value {
+    let object = |(one, other): &(String, String)| {
+        Value::object([(first, one.as_str().into()), (second, other.as_str().into())])
+    };
+    Value::List(list.iter().map(object).collect())
 }
 
 fn line(crc: u32, name: &[u8]) -> String {

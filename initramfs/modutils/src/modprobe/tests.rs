@@ -93,6 +93,7 @@ fn run(root: &Root, config: &Config, kernel: &mut Notes, line: &str) -> (Result<
     let mut log = tool.log(Priority::Warning);
     let arguments = line.split(' ').map(String::from).collect();
     let (options, operands) = arguments::read(&tool, "", arguments, &mut log).unwrap();
+    log.level = options.level;
     let (mut out, tree) = (Vec::new(), root.indexes());
     let session = &mut Session {
         tree: &tree,
@@ -102,8 +103,10 @@ fn run(root: &Root, config: &Config, kernel: &mut Notes, line: &str) -> (Result<
         explainer: &mut Explainer::default(),
         kernel,
         out: &mut out,
+        records: Vec::new(),
     };
     let result = session.run(&operands);
+    session.finish();
     (result, String::from_utf8(out).unwrap())
 }
 
@@ -142,6 +145,7 @@ fn dependencies_are_loaded_first_and_parameters_go_to_the_last() {
         explainer: &mut Explainer::default(),
         kernel: &mut kernel,
         out,
+        records: Vec::new(),
     };
     session.run(&["top".into(), "a=1".into(), "b=x y".into()]).unwrap();
     assert_eq!(kernel.calls, calls);

@@ -1,0 +1,260 @@
+//! Debian's kernels: the lines of `kernels.toml`, which packages they mean, and what is kept of those.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{
+    Catalog, Config, Headers, Kernel, Store,
+    catalog::{Line, Locked, Package},
+    control::{Index, Stanza, compare_versions},
+    local, version_of, vmlinux,
+};
+use crate::{
+    cache::Digest,
+    error::{Context as _, Error, Result},
+};
+
+/// Counted up when what is kept of a kernel changes.
+const LAYOUT: &str = "1";
+
+/// A line of `kernels.toml`: what a kernel's name stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KernelLine {
+    suite: String,
+    flavour: String,
+    compiler: String,
+}
+
+impl KernelLine {
+    /// Code name of the suite whose compiler is used: `bookworm` of `bookworm-security`.
+    fn build_suite(&self) -> &str {
+        self.suite.split('-').next().unwrap_or_default()
+    }
+}
+
+/// The kernels that have a name.
+pub type Kernels = Catalog<KernelLine>;
+
+impl Kernels {
+    /// The matrix that this program was built with. Needs neither network nor disk.
+    ///
+    /// # Errors
+    /// The embedded files are wrong, which a test excludes.
+    pub fn embedded() -> Result<Self> {
+        Self::parse(include_str!("../../kernels.toml"), include_str!("../../kernels.lock"))
+    }
+}
+
+impl Line for KernelLine {
+    const KIND: &'static str = "kernel";
+    const PATHS: bool = true;
+
+    fn suite(&self) -> &str {
+        &self.suite
+    }
+
+    fn key(&self, locked: &Locked) -> String {
+        Digest::of([LAYOUT, &locked.release, &self.compiler].into_iter().chain(locked.digests())).to_string()
+    }
+
+    fn newest(&self, name: &str, packages: &Index) -> Result<Locked> {
+        newest(packages, name, &self.flavour).ok_or_else(|| {
+            Error::new(format!("{} has no kernel {name} of flavour {} with headers", self.suite, self.flavour))
+        })
+    }
+
+    fn place_of(&self, path: &Path) -> Option<PathBuf> {
+        place_of(path)
+    }
+
+    fn finish(&self, place: &Path) -> Result<()> {
+        extract_kernel(place)
+    }
+}
+
+impl Store {
+    /// The kernel of a name in the catalog, or of a path (with a slash in it): a bzImage, a vmlinux or a built tree.
+    ///
+    /// # Errors
+    /// The name is unknown, the archive does not give the packages, or the file is no kernel.
+    pub fn resolve(&self, kernels: &Kernels, name: &str) -> Result<Kernel> {
+        if name.contains('/') {
+            return local::kernel(&self.cache, name);
+        }
+        let (release, place) = self.obtain(kernels, name)?;
+        kernel_at(name, kernels.line(name)?, &release, &place)
+    }
+}
+
+/// The newest release of a series and flavour that has headers, with the packages it needs.
+fn newest(packages: &Index, series: &str, flavour: &str) -> Option<Locked> {
+    let headers_of = |release: &str| packages.get(&format!("linux-headers-{release}"));
+    let (release, version) = newest_release(packages, series, flavour, |release| headers_of(release).is_some())?;
+    let mut names = image_packages(packages, release, "binary");
+    names.push(format!("linux-headers-{release}"));
+    names.extend(
+        depends(headers_of(release)?).filter(|name| name.starts_with("linux-kbuild-") || name.ends_with("-common")),
+    );
+    lock(packages, &names, release, version)
+}
+
+/// Release and version of the newest kernel of a series and flavour that is `whole`.
+pub(crate) fn newest_release<'a>(
+    packages: &'a Index,
+    series: &str,
+    flavour: &str,
+    whole: impl Fn(&str) -> bool,
+) -> Option<(&'a str, &'a str)> {
+    packages
+        .iter()
+        .filter_map(|(name, stanza)| {
+            let release = name.strip_prefix("linux-image-")?;
+            let fits = flavour_of(release) == flavour && version_of(release) == version_of(series);
+            (fits && whole(release)).then_some((release, stanza.get("version")?.as_str()))
+        })
+        .max_by(|(_, a), (_, b)| compare_versions(a, b))
+}
+
+/// `cloud-amd64` of `6.1.0-56-cloud-amd64`: what follows the numbers.
+fn flavour_of(release: &str) -> &str {
+    let letter =
+        release.match_indices('-').find(|(at, _)| !release[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    letter.map_or("", |(at, _)| &release[at + 1..])
+}
+
+/// The packages with a release's files. Up to 6.18 the image package has everything; later ones are split into
+/// `binary`, `modules` and `base`, and the image package is empty.
+pub(crate) fn image_packages(packages: &Index, release: &str, part: &str) -> Vec<String> {
+    let names = [part, "base"].map(|part| format!("linux-{part}-{release}"));
+    match names.iter().all(|name| packages.contains_key(name)) {
+        true => names.into(),
+        false => vec![format!("linux-image-{release}")],
+    }
+}
+
+fn depends(stanza: &Stanza) -> impl Iterator<Item = String> {
+    let text = stanza.get("depends").cloned().unwrap_or_default();
+    let names: Vec<String> =
+        text.split(',').filter_map(|choice| choice.split_whitespace().next()).map(str::to_owned).collect();
+    names.into_iter()
+}
+
+/// Locks packages; `None` when the index lacks one.
+pub(crate) fn lock(packages: &Index, names: &[String], release: &str, version: &str) -> Option<Locked> {
+    let packages = names.iter().map(|name| package_of(packages.get(name)?)).collect::<Option<_>>()?;
+    Some(Locked { release: release.to_owned(), version: version.to_owned(), packages })
+}
+
+fn package_of(stanza: &Stanza) -> Option<Package> {
+    Some(Package {
+        path: stanza.get("filename")?.clone(),
+        size: stanza.get("size")?.parse().ok()?,
+        sha256: Digest::from_hex(stanza.get("sha256")?)?,
+    })
+}
+
+/// Where a file of a package goes: the kernel and its configuration to the top, headers where the build expects them.
+fn place_of(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let in_modules = path.starts_with("usr/lib/modules") && path.components().count() == 5;
+    let in_boot = path.parent() == Some(Path::new("boot"));
+    match name {
+        _ if in_boot && name.starts_with("vmlinuz-") || in_modules && name == "vmlinuz" => Some("vmlinuz".into()),
+        _ if in_boot && name.starts_with("config-") || in_modules && name == "config" => Some("config".into()),
+        _ if path.starts_with("usr/src") => Some(path.to_owned()),
+        _ if path
+            .components()
+            .nth(2)
+            .is_some_and(|part| part.as_os_str().to_string_lossy().starts_with("linux-kbuild-")) =>
+        {
+            Some(path.to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn extract_kernel(place: &Path) -> Result<()> {
+    let packed = place.join("vmlinuz");
+    let bytes = fs::read(&packed).context(|| "the packages have no kernel image")?;
+    let prepared = vmlinux::prepare(bytes);
+    vmlinux::store(place, prepared.map_err(|why| Error::new(format!("the package's kernel is damaged: {why}")))?)?;
+    fs::remove_file(&packed).context(|| format!("cannot remove `{}`", packed.display()))
+}
+
+fn kernel_at(name: &str, line: &KernelLine, release: &str, place: &Path) -> Result<Kernel> {
+    let config = fs::read_to_string(place.join("config"))
+        .context(|| format!("the cache entry `{}` is damaged", place.display()))?;
+    let (image, format) = vmlinux::find(place);
+    let key = place.file_name().map(|key| key.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Kernel {
+        name: name.to_owned(),
+        release: release.to_owned(),
+        image,
+        format,
+        config: Config::parse(&config),
+        headers: Headers::Debian {
+            suite: line.build_suite().to_owned(),
+            compiler: line.compiler.clone(),
+            root: place.to_owned(),
+        },
+        digest: Digest::of([key]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_go_where_they_are_looked_for() {
+        let place = |path: &str| place_of(Path::new(path)).map(|place| place.display().to_string());
+        assert_eq!(place("boot/vmlinuz-6.1.0-x").as_deref(), Some("vmlinuz"));
+        assert_eq!(place("usr/lib/modules/7.3.4/vmlinuz").as_deref(), Some("vmlinuz"));
+        assert_eq!(place("usr/lib/modules/7.3.4/config").as_deref(), Some("config"));
+        assert_eq!(place("usr/lib/modules/7.3.4/kernel/fs/config"), None);
+        assert_eq!(
+            place("usr/lib/linux-kbuild-6.1/scripts/basic/fixdep").as_deref(),
+            Some("usr/lib/linux-kbuild-6.1/scripts/basic/fixdep")
+        );
+        assert_eq!(place("usr/src/linux-headers-6.1/Makefile").as_deref(), Some("usr/src/linux-headers-6.1/Makefile"));
+        assert_eq!(place("usr/share/doc/x"), None);
+    }
+
+    #[test]
+    fn the_embedded_matrix_is_sound_and_fully_locked() {
+        let catalog = Kernels::embedded().unwrap();
+        assert!(catalog.names().count() >= 5);
+        for name in catalog.names() {
+            let locked = catalog.locked(name).unwrap_or_else(|| panic!("{name} is not locked"));
+            assert!(locked.release.starts_with(name), "{name}: {}", locked.release);
+            assert!(locked.packages.len() >= 4, "{name}: {:?}", locked.packages);
+        }
+    }
+
+    #[test]
+    fn names_are_in_the_order_of_versions_and_a_wrong_one_gets_the_nearest() {
+        let line = "{ suite = \"a-b\", flavour = \"c\", compiler = \"d\" }";
+        let catalog = Kernels::parse(&format!("\"6.12\" = {line}\n\"6.1\" = {line}\n\"5.10\" = {line}\n"), "").unwrap();
+        assert_eq!(catalog.names().collect::<Vec<_>>(), ["5.10", "6.1", "6.12"]);
+        let error = catalog.check("6.13").unwrap_err();
+        assert!(error.advice().unwrap().starts_with("did you mean 6.1"), "{error:?}");
+        catalog.check("./bzImage").unwrap();
+    }
+
+    #[test]
+    fn a_flavour_is_what_follows_the_numbers() {
+        for (release, flavour) in [
+            ("6.1.0-56-cloud-amd64", "cloud-amd64"),
+            ("6.12.118+deb13-amd64", "amd64"),
+            ("6.12.118+deb13-rt-amd64", "rt-amd64"),
+            ("9.1", ""),
+        ] {
+            assert_eq!(flavour_of(release), flavour, "{release}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What finit_module and init_module take for a file, beside the module in it.
+
+use crate::{
+    check::Check,
+    errno::Errno,
+    guest::Guest,
+    scenario,
+    scenario::{Literature::Busybox, Scenario},
+};
+
+pub(super) const ALL: &[Scenario] = &[
+    scenario!(only_readable_descriptors)
+        .modules(&["hello"])
+        .claim(Busybox, "finit_module takes an open file; it must be readable, and not writable by anyone"),
+    scenario!(only_regular_files)
+        .claim(Busybox, "finit_module takes a file (a regular one: no pipe, device or directory)"),
+    scenario!(an_empty_file_is_einval)
+        .claim(Busybox, "an empty file is no module: EINVAL by finit_module, ENOEXEC by init_module"),
+    scenario!(a_text_is_enoexec).claim(Busybox, "a file that is no ELF object is refused with ENOEXEC"),
+    scenario!(packed_files_need_the_flag)
+        .modules(&["hello"])
+        .claim(Busybox, "the kernel unpacks a compressed module by itself (only when told that it is one)"),
+    scenario!(unlinked_files_load)
+        .modules(&["hello"])
+        .claim(Busybox, "the kernel keeps nothing of the file once the module is loaded"),
+    scenario!(names_have_bounds).claim(Busybox, "delete_module takes a name shorter than MODULE_NAME_LEN"),
+];
+
+fn only_readable_descriptors(guest: &mut Guest) -> Check {
+    let file = guest.edited("hello", |bytes| Ok(bytes.to_vec()))?;
+    for (open, errno) in [(libc::O_WRONLY, Errno::EBADF), (libc::O_PATH, Errno::EBADF), (libc::O_RDWR, Errno::ETXTBSY)]
+    {
+        guest.load_opened(&file, open, "", 0)?.fails_with(errno)?;
+    }
+    guest.load_opened(&file, libc::O_RDONLY, "", 0)?.succeeds()
+}
+
+fn only_regular_files(guest: &mut Guest) -> Check {
+    for path in ["/dev/null", "/sys", "/dev/kmsg"] {
+        guest.load_file(path, "", 0)?.fails_with(Errno::EINVAL)?;
+    }
+    Ok(())
+}
+
+fn an_empty_file_is_einval(guest: &mut Guest) -> Check {
+    guest.put("/tmp/empty.ko", b"")?;
+    guest.load_file("/tmp/empty.ko", "", 0)?.fails_with(Errno::EINVAL)?;
+    guest.load_bytes("nothing", b"")?.fails_with(Errno::ENOEXEC)
+}
+
+fn a_text_is_enoexec(guest: &mut Guest) -> Check {
+    let text = b"no module ".repeat(100);
+    guest.put("/tmp/text.ko", &text)?;
+    guest.load_file("/tmp/text.ko", "", 0)?.fails_with(Errno::ENOEXEC)?;
+    guest.load_bytes("a text", &text)?.fails_with(Errno::ENOEXEC)?;
+    guest.load_bytes("a short text", b"no module")?.fails_with(Errno::ENOEXEC)
+}
+
+fn packed_files_need_the_flag(guest: &mut Guest) -> Check {
+    const COMPRESSED_FILE: u32 = 4;
+    let file = guest.packed("hello", crate::guest::Packing::Xz)?;
+    guest.load_file(&file, "", 0)?.fails_with(Errno::ENOEXEC)?;
+    if guest.exists("/sys/module/compression")? {
+        guest.file_is("/sys/module/compression", "xz")?;
+        guest.load_file(&file, "", COMPRESSED_FILE)?.succeeds()?;
+        let file = guest.packed("hello", crate::guest::Packing::Gzip)?;
+        guest.load_file(&file, "", COMPRESSED_FILE)?.fails_with(Errno::EINVAL)?;
+        guest.logged("not an xz compressed module")?;
+    }
+    Ok(())
+}
+
+fn unlinked_files_load(guest: &mut Guest) -> Check {
+    let file = guest.edited("hello", |bytes| Ok(bytes.to_vec()))?;
+    guest.load_file(&file, "", 0)?.succeeds()?;
+    guest.put(&file, b"overwritten")?;
+    guest.is_live("hello")?;
+    guest.unload("hello")?.succeeds()
+}
+
+fn names_have_bounds(guest: &mut Guest) -> Check {
+    for name in ["", &"n".repeat(55), &"n".repeat(56), &"n".repeat(5000)] {
+        guest.unload(name)?.fails_with(Errno::ENOENT)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Where else the kernel shows what happens to modules: uevents, tracepoints, kallsyms.
+
+use crate::{
+    check::{Check, Stop},
+    errno::Errno,
+    guest::{Guest, same},
+    scenario,
+    scenario::{Literature::Framework, Scenario},
+};
+
+pub(super) const ALL: &[Scenario] = &[
+    scenario!(loading_and_unloading_are_uevents)
+        .modules(&["hello"])
+        .claim(Framework, "user space hears of a module by a uevent, when it is live and when it is gone"),
+    scenario!(failed_loads_are_silent)
+        .modules(&["init_fails"])
+        .claim(Framework, "a load that fails is a uevent, too (it is none)"),
+    scenario!(uevents_can_be_asked_for)
+        .modules(&["hello"])
+        .claim(Framework, "writing `add` to a module's uevent file repeats its event"),
+    scenario!(tracepoints_follow_a_module)
+        .modules(&["hello"])
+        .claim(Framework, "module_load, module_put and module_free trace the life of a module"),
+    scenario!(tracepoints_count_references)
+        .modules(&["chardev"])
+        .claim(Framework, "each try_module_get and module_put is a tracepoint with the caller and the count"),
+    scenario!(requests_are_traced)
+        .modules(&["requester"])
+        .claim(Framework, "each request_module is a tracepoint with the name and the caller"),
+    scenario!(symbols_are_in_kallsyms)
+        .modules(&["exporter"])
+        .claim(Framework, "a loaded module's symbols are in /proc/kallsyms, and those of its init only while it runs"),
+];
+
+fn loading_and_unloading_are_uevents(guest: &mut Guest) -> Check {
+    guest.load("hello")?.succeeds()?;
+    event_is(guest, "add@/module/hello", "ACTION=add DEVPATH=/module/hello SUBSYSTEM=module")?;
+    guest.unload("hello")?.succeeds()?;
+    event_is(guest, "remove@/module/hello", "ACTION=remove DEVPATH=/module/hello SUBSYSTEM=module")
+}
+
+/// A uevent with this heading has come, with these words.
+fn event_is(guest: &mut Guest, heading: &str, words: &str) -> Check {
+    let events = guest.uevents()?;
+    let found = events.iter().find(|event| event.split(' ').next() == Some(heading)).cloned();
+    match found {
+        Some(event) if event.contains(words) => Ok(()),
+        Some(event) => Err(Stop::failed(format!("the uevent {heading} should have `{words}`; it is: {event}"))),
+        None => Err(Stop::failed(format!("there should be a uevent {heading}; there are: {}", events.join(" | ")))),
+    }
+}
+
+fn failed_loads_are_silent(guest: &mut Guest) -> Check {
+    guest.load_with("init_fails", "result=-19")?.fails_with(Errno::ENODEV)?;
+    let events = guest.uevents()?.iter().filter(|event| event.contains("/module/init_fails")).count();
+    same("number of uevents", &events.to_string(), "0")
+}
+
+fn uevents_can_be_asked_for(guest: &mut Guest) -> Check {
+    guest.load("hello")?.succeeds()?;
+    guest.write("/sys/module/hello/uevent", "add")?;
+    let events: Vec<String> =
+        guest.uevents()?.iter().filter(|event| event.contains("/module/hello")).cloned().collect();
+    same("number of uevents", &events.len().to_string(), "2")?;
+    match events[1].contains("SYNTH_UUID=0") {
+        true => Ok(()),
+        false => Err(Stop::failed(format!("the second uevent should have SYNTH_UUID=0; it is: {}", events[1]))),
+    }
+}
+
+const TRACING: &str = "/sys/kernel/tracing";
+
+/// Switches the module tracepoints on.
+fn trace(guest: &mut Guest) -> Check {
+    guest.write(&format!("{TRACING}/events/module/enable"), "1")
+}
+
+/// The trace has these texts, in this order.
+fn traced(guest: &mut Guest, texts: &[&str]) -> Check {
+    let trace = guest.read(&format!("{TRACING}/trace"))?;
+    let mut lines = trace.lines().filter(|line| !line.starts_with('#'));
+    match texts.iter().find(|text| !lines.any(|line| line.contains(**text))) {
+        None => Ok(()),
+        Some(text) => Err(Stop::failed(format!("the trace should have `{text}` in its place; it is:\n{trace}"))),
+    }
+}
+
+fn tracepoints_follow_a_module(guest: &mut Guest) -> Check {
+    trace(guest)?;
+    guest.load("hello")?.succeeds()?;
+    guest.unload("hello")?.succeeds()?;
+    traced(
+        guest,
+        &["module_load: hello OE", "module_put: hello call_site=do_init_module refcnt=1", "module_free: hello"],
+    )
+}
+
+/// A tracepoint's count is one more than sysfs shows.
+fn tracepoints_count_references(guest: &mut Guest) -> Check {
+    guest.load("chardev")?.succeeds()?;
+    trace(guest)?;
+    let file = guest.open("/dev/chardev")?;
+    guest.close(file)?;
+    traced(
+        guest,
+        &["module_get: chardev call_site=misc_open refcnt=2", "module_put: chardev call_site=__fput refcnt=1"],
+    )
+}
+
+fn requests_are_traced(guest: &mut Guest) -> Check {
+    guest.load("requester")?.succeeds()?;
+    guest.set_helper("exit-0")?;
+    trace(guest)?;
+    guest.write("/dev/requester", "request some-name")?;
+    traced(guest, &["module_request: some-name wait=1 call_site="])
+}
+
+fn symbols_are_in_kallsyms(guest: &mut Guest) -> Check {
+    guest.load("exporter")?.succeeds()?;
+    let lines = guest.lines_with("/proc/kallsyms", "[exporter]")?;
+    for name in ["exporter_plain", "exporter_gpl", "__this_module"] {
+        if !lines.iter().any(|line| line.split_ascii_whitespace().nth(2) == Some(name)) {
+            return Err(Stop::failed(format!("/proc/kallsyms should have {name}; it has: {}", lines.join(" | "))));
+        }
+    }
+    let of_init = lines.iter().filter(|line| line.contains("exporter_init")).count();
+    same("number of symbols of init", &of_init.to_string(), "0")?;
+    guest.unload("exporter")?.succeeds()?;
+    same("symbols left", &guest.lines_with("/proc/kallsyms", "[exporter]")?.join(" | "), "")
+}

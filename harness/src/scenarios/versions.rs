@@ -1,0 +1,153 @@
+//! Version magic, symbol versions, and what the force flags of finit_module ignore.
+
+use modfile::edit;
+
+use crate::{
+    check::{Check, Stop},
+    errno::Errno,
+    guest::{Guest, same},
+    scenario,
+    scenario::{Literature::Framework, Scenario},
+};
+
+/// Flags of finit_module (include/uapi/linux/module.h).
+const IGNORE_MODVERSIONS: u32 = 1;
+const IGNORE_VERMAGIC: u32 = 2;
+const COMPRESSED_FILE: u32 = 4;
+
+pub(super) const ALL: &[Scenario] = &[
+    scenario!(changed_flag_word_is_enoexec)
+        .modules(&["hello"])
+        .claim(Framework, "a module built for another kind of kernel is refused by its vermagic"),
+    scenario!(release_counts_without_checksums)
+        .modules(&["hello"])
+        .claim(Framework, "a module of another release is refused (not where symbol checksums say it fits)"),
+    scenario!(without_vermagic_it_is_forced).modules(&["hello"]).claim(
+        Framework,
+        "a module without version magic loads only by force (no: with MODULE_FORCE_LOAD it just taints)",
+    ),
+    scenario!(flags_ignore_what_they_name)
+        .modules(&["hello"])
+        .claim(Framework, "insmod --force loads a module whose version magic differs, and taints the kernel"),
+    scenario!(unknown_flags_are_einval).modules(&["hello"]).claim(Framework, "finit_module knows three flags"),
+    scenario!(changed_checksum_is_einval)
+        .modules(&["hello"])
+        .claim(Framework, "modversions: a symbol whose checksum differs refuses the module"),
+    scenario!(changed_layout_is_enoexec)
+        .modules(&["hello"])
+        .claim(Framework, "modversions: module_layout stands for struct module itself, and is checked first"),
+    scenario!(without_checksums_it_is_tainted)
+        .modules(&["hello"])
+        .claim(Framework, "modversions: a module built without checksums is refused (no: it loads and taints)"),
+    scenario!(missing_checksum_is_einval)
+        .modules(&["hello"])
+        .claim(Framework, "modversions: a symbol that is not in __versions refuses the module"),
+];
+
+fn other_flag_word(guest: &mut Guest) -> Check<String> {
+    guest.edited("hello", |bytes| edit::replace_in_modinfo(bytes, "vermagic", " SMP ", " SMQ "))
+}
+
+fn changed_flag_word_is_enoexec(guest: &mut Guest) -> Check {
+    let file = other_flag_word(guest)?;
+    guest.load_file(&file, "", 0)?.fails_with(Errno::ENOEXEC)?;
+    guest.logged("hello: version magic '")?;
+    guest.is_absent("hello")
+}
+
+/// With CONFIG_MODVERSIONS the first word is left out of the comparison (kernel/module/version.c, `same_magic`).
+fn release_counts_without_checksums(guest: &mut Guest) -> Check {
+    let first = guest.release().chars().next().unwrap_or('6');
+    let (from, to) = (format!("{first}."), "4.");
+    let file = guest.edited("hello", |bytes| edit::replace_in_modinfo(bytes, "vermagic", &from, to))?;
+    let loaded = guest.load_file(&file, "", 0)?;
+    if guest.has_modversions("hello")? {
+        loaded.succeeds()?;
+        return guest.module_taint_is("hello", "OE");
+    }
+    loaded.fails_with(Errno::ENOEXEC)?;
+    guest.logged("hello: version magic '4.")
+}
+
+fn without_vermagic_it_is_forced(guest: &mut Guest) -> Check {
+    let file = guest.edited("hello", |bytes| edit::hide_modinfo(bytes, "vermagic"))?;
+    guest.load_file(&file, "", 0)?.succeeds()?;
+    guest.logged("hello: bad vermagic: kernel tainted.")?;
+    guest.module_taint_is("hello", "FOE")?;
+    same("taint", &guest.taint()?, "FOE")
+}
+
+fn flags_ignore_what_they_name(guest: &mut Guest) -> Check {
+    let file = other_flag_word(guest)?;
+    guest.load_file(&file, "", IGNORE_MODVERSIONS)?.fails_with(Errno::ENOEXEC)?;
+    for flags in [IGNORE_VERMAGIC, IGNORE_VERMAGIC | IGNORE_MODVERSIONS] {
+        guest.load_file(&file, "", flags)?.succeeds()?;
+        guest.module_taint_is("hello", "FOE")?;
+        guest.unload("hello")?.succeeds()?;
+    }
+    Ok(())
+}
+
+/// Flag 4, for compressed files, exists since 5.17 (b1ae6dc41eaa, "module: add in-kernel support for decompressing"). A
+/// kernel built without it says EOPNOTSUPP.
+fn unknown_flags_are_einval(guest: &mut Guest) -> Check {
+    let file = guest.path_of("hello");
+    for flags in [8, 16, 1 << 31] {
+        guest.load_file(&file, "", flags)?.fails_with(Errno::EINVAL)?;
+    }
+    let expected = match guest.version() {
+        (..=5, ..17) => Errno::EINVAL,
+        _ if guest.exists("/sys/module/compression")? => Errno::EINVAL,
+        _ => Errno::EOPNOTSUPP,
+    };
+    guest.load_file(&file, "", COMPRESSED_FILE)?.fails_with(expected)
+}
+
+/// Leaves the scenario where the kernel checks no symbol versions.
+fn needs_modversions(guest: &mut Guest) -> Check {
+    match guest.has_modversions("hello")? {
+        true => Ok(()),
+        false => Err(Stop::Skipped("this kernel is built without CONFIG_MODVERSIONS".into())),
+    }
+}
+
+/// What modules print with: `_printk` since 5.15 (337015573718, "printk: Userspace format indexing support").
+fn printk(guest: &Guest) -> &'static str {
+    if guest.version() < (5, 15) { "printk" } else { "_printk" }
+}
+
+fn changed_checksum_is_einval(guest: &mut Guest) -> Check {
+    needs_modversions(guest)?;
+    let symbol = printk(guest);
+    let file = guest.edited("hello", |bytes| edit::change_version(bytes, symbol))?;
+    for flags in [0, IGNORE_VERMAGIC] {
+        guest.load_file(&file, "", flags)?.fails_with(Errno::EINVAL)?;
+    }
+    guest.logged(&format!("hello: disagrees about version of symbol {symbol}"))?;
+    guest.logged(&format!("hello: Unknown symbol {symbol} (err -22)"))?;
+    guest.load_file(&file, "", IGNORE_MODVERSIONS)?.succeeds()?;
+    guest.module_taint_is("hello", "FOE")
+}
+
+fn changed_layout_is_enoexec(guest: &mut Guest) -> Check {
+    needs_modversions(guest)?;
+    let file = guest.edited("hello", |bytes| edit::change_version(bytes, "module_layout"))?;
+    guest.load_file(&file, "", 0)?.fails_with(Errno::ENOEXEC)?;
+    guest.logged("hello: disagrees about version of symbol module_layout")?;
+    guest.not_logged("Unknown symbol")
+}
+
+fn without_checksums_it_is_tainted(guest: &mut Guest) -> Check {
+    needs_modversions(guest)?;
+    let file = guest.edited("hello", edit::hide_versions)?;
+    guest.load_file(&file, "", 0)?.succeeds()?;
+    guest.module_taint_is("hello", "FOE")
+}
+
+fn missing_checksum_is_einval(guest: &mut Guest) -> Check {
+    needs_modversions(guest)?;
+    let symbol = printk(guest);
+    let file = guest.edited("hello", |bytes| edit::rename_version(bytes, symbol))?;
+    guest.load_file(&file, "", 0)?.fails_with(Errno::EINVAL)?;
+    guest.logged(&format!("hello: no symbol version for {symbol}"))
+}
