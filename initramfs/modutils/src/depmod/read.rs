@@ -163,10 +163,10 @@ impl Reader {
             return Ok(());
         };
         self.fetch(file, names)?;
-        for range in parts(&self.file[..len]).unwrap_or_else(|_| vec![0..len]) {
-            self.fetch(file, range)?;
+        match parts(&self.file[..len]) {
+            Ok(parts) => parts.into_iter().try_for_each(|range| self.fetch(file, range)),
+            Err(_) => self.fetch(file, 0..len),
         }
-        Ok(())
     }
 }
 
