@@ -5,6 +5,20 @@ const KNOWN: &[(&str, &str)] = &[
     ("modprobe/plans/dry run told more", "addresses in debug messages"),
     ("modprobe/plans/dry run told all", "addresses in debug messages"),
     ("modprobe/shows/log level by environment", "addresses in debug messages"),
+    ("depmod/odd/*", "depmod: a zstd frame that does not say how long its contents are"),
+    ("depmod/cycles/joined", "depmod: rings that share modules"),
+    ("damaged/depmod/no entries", "depmod: a module that makes kmod die"),
+    ("damaged/depmod/one entry", "depmod: a module that makes kmod die"),
+    ("damaged/depmod/no names", "depmod: a module that makes kmod die"),
+    ("damaged/depmod/names outside", "depmod: a module that makes kmod die"),
+    ("damaged/depmod/symbol section outside", "depmod: a module that makes kmod die"),
+    ("damaged/depmod/executable", "depmod: `e_type` that is not `ET_REL`"),
+    ("damaged/depmod/no type", "depmod: `e_type` that is not `ET_REL`"),
+    ("damaged/depmod/modinfo without bytes", "depmod: a damaged section header"),
+    ("damaged/depmod/packed xz cut", "depmod: a damaged compressed module"),
+    ("damaged/depmod/packed zstd cut", "depmod: a damaged compressed module"),
+    ("damaged/depmod/packed gzip cut", "depmod: a damaged compressed module"),
+    ("damaged/depmod/packed xz of nothing", "depmod: a damaged compressed module"),
 ];
 
 /// How the row begins that says why a case differs, if it should.

@@ -1,6 +1,9 @@
 //! Who needs whom, and the order in which a line of `modules.dep` lists them.
 
-use std::{collections::HashMap, hash::BuildHasherDefault};
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::BuildHasherDefault,
+};
 
 use super::{
     Cycles, Module,
@@ -163,13 +166,16 @@ impl<'a> Graph<'a> {
     /// it, all paths are walked, a module at most once, until one comes back to it.
     fn cycles(&self, modules: &[Module], users: &[usize]) -> Cycles {
         let mut cycles = Cycles(Vec::new());
-        let mut found = vec![false; modules.len()];
-        for start in (0..modules.len()).filter(|module| users[*module] > 0) {
-            if found[start] {
-                continue;
-            }
+        let mut starts: VecDeque<usize> = (0..modules.len()).filter(|module| users[*module] > 0).collect();
+        while let Some(start) = starts.pop_front() {
             for ring in self.rings_from(start) {
-                ring.iter().for_each(|module| found[*module] = true);
+                for module in &ring {
+                    // kmod's list goes on behind the one that was taken out last.
+                    if let Some(at) = starts.iter().position(|start| start == module) {
+                        starts.rotate_left(at);
+                        starts.pop_front();
+                    }
+                }
                 cycles.0.push(ring.iter().map(|module| modules[*module].place.name.clone()).collect());
             }
         }

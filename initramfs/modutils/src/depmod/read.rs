@@ -132,7 +132,7 @@ impl Reader {
             fetched.map_err(|error| vec![failed(cause(&error))])?;
             &self.file[..len]
         };
-        let elf = Elf::parse(bytes).map_err(|_| vec![failed(why_not_elf(bytes))])?;
+        let elf = parse(bytes).ok_or_else(|| vec![failed(why_not_elf(bytes))])?;
         Ok(Facts::of(&elf, with_crcs))
     }
 
@@ -203,9 +203,16 @@ fn open(path: &Path) -> io::Result<(File, usize)> {
     Ok((file, metadata.len() as usize))
 }
 
+/// None for what kmod refuses too: besides a bad header, names of sections that have no end.
+fn parse(bytes: &[u8]) -> Option<Elf<'_>> {
+    let elf = Elf::parse(bytes).ok()?;
+    let names = elf.names_range();
+    (bytes.get(names.start as usize..names.end as usize)?.last() == Some(&0)).then_some(elf)
+}
+
 /// kmod's words for what is no ELF file, and for what is a damaged one.
 fn why_not_elf(bytes: &[u8]) -> String {
-    let is_elf = bytes.len() >= 16 && bytes.starts_with(b"\x7fELF");
+    let is_elf = bytes.len() > 16 && bytes.starts_with(b"\x7fELF");
     strerror(if is_elf { libc::EINVAL } else { libc::ENOEXEC })
 }
 
@@ -243,7 +250,7 @@ mod tests {
             for at in 0..sound.len() {
                 let mut bytes = sound.clone();
                 bytes[at] ^= 1 << (at % 8);
-                let whole = Elf::parse(&bytes).map(|elf| Facts::of(&elf, false)).ok();
+                let whole = parse(&bytes).map(|elf| Facts::of(&elf, false));
                 assert_eq!(case.read(&bytes).ok(), whole, "{layout:?}: byte {at:#x} changed");
             }
         }
@@ -254,7 +261,7 @@ mod tests {
         let case = Case(tempfile::tempdir().unwrap());
         let sound = module(Layout::ELF64_LE);
         for len in 0..=sound.len() {
-            let whole = Elf::parse(&sound[..len]).map(|elf| Facts::of(&elf, false)).ok();
+            let whole = parse(&sound[..len]).map(|elf| Facts::of(&elf, false));
             assert_eq!(case.read(&sound[..len]).ok(), whole, "cut at {len}");
         }
     }
