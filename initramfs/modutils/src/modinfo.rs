@@ -13,7 +13,7 @@ use std::{
 
 use modfile::{alias::module_name, modinfo::Modinfo, signature::Signature};
 
-use self::text::Style;
+use self::{file::Contents, text::Style};
 use crate::{
     Tool,
     config::Config,
@@ -235,11 +235,11 @@ impl Answer {
         if options.is_filename() {
             return;
         }
-        let read = file::read(path, |info, signature| {
+        let read = file::read(path, options.is_json, |contents| {
             if options.is_json {
-                self.value = Some(json::object(name, Some(file), &info, signature.as_ref()));
+                self.value = Some(json::object(name, Some(file), &contents));
             } else {
-                self.contents(&info, signature.as_ref(), &options.style);
+                self.contents(&contents.info, contents.signature.as_ref(), &options.style);
             }
         });
         if let Err(trouble) = read {
@@ -259,7 +259,10 @@ impl Answer {
                 self.library = Some("get_strings: get_strings: unexpected string without modname prefix".into());
                 self.refuse(name, Refusal(-i64::from(libc::EINVAL)));
             }
-            Some(info) if options.is_json => self.value = Some(json::object(name, None, &info, None)),
+            Some(info) if options.is_json => {
+                let contents = Contents { info, signature: None, whole: None };
+                self.value = Some(json::object(name, None, &contents));
+            }
             Some(info) => self.contents(&info, None, &options.style),
         }
     }
