@@ -91,9 +91,15 @@ pub(super) fn read<T>(path: &Path, is_whole: bool, tell: impl FnOnce(Contents<'_
             unpacking: Some(format!("{}: {error}", function(kind))),
             ..Trouble::new(libc::EINVAL)
         })?;
-        parse(&Source::Memory(module), &module[..module.len().min(HEADER_BYTES)], is_whole, tell)
+        let told = parse(&Source::Memory(module), &module[..module.len().min(HEADER_BYTES)], is_whole, tell);
+        module.clear();
+        module.shrink_to(KEPT_BYTES);
+        told
     })
 }
+
+/// The few modules that are larger than this give their memory back.
+const KEPT_BYTES: usize = 4 << 20;
 
 thread_local! {
     /// Where files are unpacked: new memory for each would cost more than what is done with it.
