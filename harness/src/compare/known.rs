@@ -5,6 +5,15 @@ const KNOWN: &[(&str, &str)] = &[
     ("modprobe/plans/dry run told more", "addresses in debug messages"),
     ("modprobe/plans/dry run told all", "addresses in debug messages"),
     ("modprobe/shows/log level by environment", "addresses in debug messages"),
+    ("kmod/made/no command", "help after a mistake of `kmod`'s"),
+    ("kmod/made/unknown command", "help after a mistake of `kmod`'s"),
+    ("kmod/made/tools as commands", "help after a mistake of `kmod`'s"),
+    ("kmod/made/insert and remove", "help after a mistake of `kmod`'s"),
+    ("kmod/made/static nodes wrong", "help after a mistake of `kmod`'s"),
+    ("modinfo/odd/misnamed", "zstd without its contents' size"),
+    ("damaged/modinfo/packed zstd cut", "words for damaged zstd files"),
+    ("damaged/modinfo/packed gzip cut", "gzip"),
+    ("index/modinfo/soft dependencies odd", "modinfo and bad lines of `modules.softdep`"),
 ];
 
 /// How the row begins that says why a case differs, if it should.
