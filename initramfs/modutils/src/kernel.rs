@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -72,6 +73,7 @@ impl Kernel for Running {
 
     fn run(&mut self, module: &str, command: &str) -> io::Result<i32> {
         let mut shell = Command::new("/bin/sh");
+        shell.arg0("sh");
         shell.args(["-c", command]).env("MODPROBE_MODULE", module);
         if !self.inherited_options.is_empty() {
             shell.env("MODPROBE_OPTIONS", &self.inherited_options);
