@@ -26,6 +26,7 @@ use crate::{
     scenario::Scenario,
     scenarios,
     suite::{Event, Suite},
+    toolset::{self, Toolset},
     vm::accel::Choice,
 };
 
@@ -103,6 +104,9 @@ struct RunArgs {
     kernels: Vec<String>,
     /// Only these scenarios: parts of `group::name`
     filters: Vec<String>,
+    /// Whose module tools the guests have
+    #[arg(long, value_enum, default_value_t)]
+    modutils: toolset::Choice,
     /// How many guests run at once [default: the number of processors]
     #[arg(short, long)]
     jobs: Option<usize>,
@@ -226,7 +230,11 @@ impl Global {
         let catalog = self.catalog()?;
         let kernels = known(&catalog, &args.kernels)?;
         let scenarios = select(&args.filters)?;
-        let rig = self.rig()?;
+        let mut rig = self.rig()?;
+        rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
+        if args.modutils != toolset::Choice::Modrig {
+            rig.store.progress.say(format!("module tools: {}", rig.tools.name()));
+        }
         // A path that is no kernel is a wrong command line, noticed before anything runs.
         for path in kernels.iter().filter(|name| name.contains('/')) {
             rig.store.resolve(&catalog, path)?;

@@ -13,10 +13,8 @@ use crate::{
     kernel::Kernel,
     module::GuestModule,
     programs,
+    toolset::{TOOLS, Toolset},
 };
-
-/// Names under which `modutils` is called; the kernel calls `modprobe`.
-const TOOLS: [&str; 6] = ["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"];
 
 /// Where the programs lie. The agent makes `/sbin` a link to it, so that the kernel has no `/sbin/modprobe` to run while
 /// it boots: it asks for up to 14 crypto algorithms then, which costs 60 to 100 ms under TCG and finds nothing.
@@ -51,8 +49,13 @@ pub fn module_path(name: &str) -> String {
 ///
 /// # Errors
 /// depmod does not understand the modules, or the cache cannot be written.
-pub fn pack<'a>(cache: &Cache, kernel: &Kernel, modules: impl IntoIterator<Item = &'a GuestModule>) -> Result<Image> {
-    let bytes = archive(&kernel.release, modules)?;
+pub fn pack<'a>(
+    cache: &Cache,
+    kernel: &Kernel,
+    tools: &Toolset,
+    modules: impl IntoIterator<Item = &'a GuestModule>,
+) -> Result<Image> {
+    let bytes = archive(&kernel.release, tools, modules)?;
     let digest = Digest::of([&bytes]);
     let place = cache.entry("image", digest.as_str(), |place| {
         fs::write(place.join("initramfs"), &bytes).context(|| format!("cannot write the image `{}`", place.display()))
@@ -74,7 +77,7 @@ enum Entry<'a> {
     Link(String),
 }
 
-fn archive<'a>(release: &str, modules: impl IntoIterator<Item = &'a GuestModule>) -> Result<Vec<u8>> {
+fn archive<'a>(release: &str, tools: &Toolset, modules: impl IntoIterator<Item = &'a GuestModule>) -> Result<Vec<u8>> {
     let tree = module_directory(release);
     let modules: Vec<(String, &[u8])> =
         modules.into_iter().map(|module| (module_path(&module.name), &*module.bytes)).collect();
@@ -93,9 +96,12 @@ fn archive<'a>(release: &str, modules: impl IntoIterator<Item = &'a GuestModule>
         add(directory, Entry::Directory);
     }
     add("init", Entry::File(programs::AGENT, 0o755));
-    add(&format!("{PROGRAMS}/modutils"), Entry::File(programs::MODUTILS, 0o755));
+    add(&format!("{PROGRAMS}/{}", tools.program_name()), Entry::File(&tools.program, 0o755));
     for tool in TOOLS {
-        add(&format!("{PROGRAMS}/{tool}"), Entry::Link("modutils".into()));
+        add(&format!("{PROGRAMS}/{tool}"), Entry::Link(tools.program_name().into()));
+    }
+    for (path, bytes) in &tools.files {
+        add(path, Entry::File(bytes, 0o755));
     }
     add(&format!("{PROGRAMS}/modrig-helper"), Entry::File(programs::HELPER, 0o755));
     for name in HELPER_NAMES {
@@ -128,8 +134,8 @@ mod tests {
 
     #[test]
     fn the_same_input_gives_the_same_bytes_with_parents_before_children() {
-        let first = archive("6.1.0-x", []).unwrap();
-        assert_eq!(first, archive("6.1.0-x", []).unwrap());
+        let first = archive("6.1.0-x", &Toolset::ours(), []).unwrap();
+        assert_eq!(first, archive("6.1.0-x", &Toolset::ours(), []).unwrap());
         let mut seen = Vec::new();
         let mut rest = &first[..];
         loop {

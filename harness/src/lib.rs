@@ -6,6 +6,7 @@
 //! - [`kernel`]: the matrix; fetching, verifying and unpacking kernels
 //! - [`peers`]: what our tools are compared with
 //! - [`module`]: guest modules, built by each kernel's own kbuild
+//! - [`toolset`]: whose module tools a guest has
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
 //! - [`check`], [`errno`], [`behaviour`], [`guest`], [`mod@scenario`]: what a scenario sees
@@ -37,4 +38,5 @@ pub mod run;
 pub mod scenario;
 pub mod scenarios;
 pub mod suite;
+pub mod toolset;
 pub mod vm;

@@ -16,6 +16,7 @@ use crate::{
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
+    toolset::Toolset,
     vm::{
         Host, Qemu,
         accel::{self, Choice},
@@ -32,6 +33,8 @@ pub struct Rig {
     pub store: Store,
     /// The emulator and its accelerator.
     pub host: Host,
+    /// The guests' module tools.
+    pub tools: Toolset,
 }
 
 /// A kernel with its modules, booted and saved: ready for any number of cases.
@@ -66,7 +69,7 @@ impl Rig {
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
-        Ok(Self { catalog: Kernels::embedded()?, store, host })
+        Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours() })
     }
 
     /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if
@@ -86,7 +89,7 @@ impl Rig {
     pub fn prepare_with(&self, kernel: &str, modules: &[&str], sources: &[(String, String)]) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, kernel)?;
         let set = module::build(&self.store, &kernel, modules, sources)?;
-        let image = image::pack(&self.store.cache, &kernel, set.modules.values())?;
+        let image = image::pack(&self.store.cache, &kernel, &self.tools, set.modules.values())?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
         let guest = Snapshot::take(&self.store.cache, &self.host, &kernel, &image.path, &image.digest)?;
         Ok(Prepared { kernel, missing: set.failures, image, guest })
@@ -114,7 +117,8 @@ impl Rig {
             accel: self.host.accel,
             qemu: self.host.qemu.version.clone(),
             guest_digest: prepared.map(|prepared| prepared.guest.digest.clone()),
-            rerun: format!("modrig run -k {kernel} {}", scenario.path()),
+            modutils: self.tools.name(),
+            rerun: format!("modrig run{} -k {kernel} {}", self.tools.option(), scenario.path()),
         }
     }
 

@@ -91,6 +91,9 @@ pub struct Record {
     pub qemu: String,
     /// Digest of the saved guest: kernel, image, machine, QEMU.
     pub guest_digest: Option<Digest>,
+    /// The guest's module tools: whose, and their version.
+    #[serde(default)]
+    pub modutils: String,
     /// The command that runs exactly this case again.
     pub rerun: String,
 }

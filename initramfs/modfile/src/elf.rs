@@ -192,6 +192,11 @@ pub struct Symbols<'a> {
 }
 
 impl<'a> Symbols<'a> {
+    /// Where the table and its names lie in the file.
+    pub const fn ranges(&self) -> [Range<u64>; 2] {
+        [self.table.range(), self.strings.range()]
+    }
+
     /// All entries but the null one. A damaged entry is an error of that item alone.
     pub fn iter(self) -> impl Iterator<Item = Result<Symbol<'a>, Error>> + use<'a> {
         let size = self.layout.symbol_size();

@@ -129,57 +129,21 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
-
     use super::*;
-    use crate::{
-        elf::{Relocation, SHF_ALLOC, SHT_PROGBITS, STB_GLOBAL, STB_LOCAL},
-        write::Writer,
-    };
-
-    /// Two parameters, `debug` of the kernel's type int and `mode` of the module's own type.
-    fn module(layout: Layout, has_addends: bool) -> Vec<u8> {
-        let word = layout.word_size();
-        let mut writer = Writer::new(layout);
-        let mut strings = b"debug\0mode\0".to_vec();
-        strings.resize(32, 0);
-        let strings = writer.section(".rodata", SHT_PROGBITS, SHF_ALLOC, strings);
-        writer.symbol("", STB_LOCAL, strings, 0);
-        writer.local_data("mode_ops", strings, 16);
-        writer.symbol("param_ops_int", STB_GLOBAL, SHN_UNDEF, 0);
-        let pointers = [(0, 1, 0), (2 * word, 3, 0), (5 * word, 1, 6), (7 * word, 1, 16)];
-        let mut entries = vec![0; 10 * word];
-        for (at, permissions) in [(3 * word, 0o644_u16), (8 * word, 0)] {
-            let permissions = if layout.is_big { permissions.to_be_bytes() } else { permissions.to_le_bytes() };
-            entries[at..at + 2].copy_from_slice(&permissions);
-            entries[at + 2] = 0xff;
-        }
-        if !has_addends {
-            for (at, _, addend) in pointers {
-                entries[if layout.is_big { at + word - 1 } else { at }] = addend;
-            }
-        }
-        let section = writer.section("__param", SHT_PROGBITS, SHF_ALLOC, entries);
-        let relocations = pointers.map(|(at, symbol, addend)| Relocation {
-            offset: at as u64,
-            symbol,
-            kind: 1,
-            addend: has_addends.then_some(addend.into()),
-        });
-        writer.relocations(".rel__param", section, &relocations);
-        writer.finish()
-    }
+    use crate::write::Module;
 
     #[test]
     fn pointers_are_followed_through_both_kinds_of_relocations() {
         for layout in Layout::ALL {
-            for has_addends in [false, true] {
-                let bytes = module(layout, has_addends);
+            for in_place in [false, true] {
+                let module = Module::new("m").layout(layout).addends_in_place(in_place);
+                let module = module.parameter("debug", 0o644, "param_ops_int");
+                let bytes = module.parameter_of_own_type("mode", 0, "mode_ops").build();
                 let elf = Elf::parse(&bytes).unwrap();
                 let found: Vec<_> = parameters(&elf).unwrap().map(Result::unwrap).collect();
                 let param = |name, permissions, ops| KernelParam { name, permissions, level: -1, ops: Some(ops) };
                 let expected = [param(&b"debug"[..], 0o644, &b"param_ops_int"[..]), param(b"mode", 0, b"mode_ops")];
-                assert_eq!(found, expected, "{layout:?} {has_addends}");
+                assert_eq!(found, expected, "{layout:?} {in_place}");
                 assert_eq!((found[0].kind(), found[1].kind()), (Some(&b"int"[..]), None));
             }
         }
@@ -187,22 +151,18 @@ mod tests {
 
     #[test]
     fn a_module_without_parameters_has_none() {
-        let bytes = Writer::new(Layout::ELF64_LE).finish();
+        let bytes = Module::new("m").build();
         assert_eq!(parameters(&Elf::parse(&bytes).unwrap()).unwrap().count(), 0);
     }
 
     #[test]
     fn a_name_that_cannot_be_found_is_an_error_of_its_entry() {
-        let mut writer = Writer::new(Layout::ELF64_LE);
-        writer.section("__param", SHT_PROGBITS, SHF_ALLOC, vec![0; 80]);
-        let bytes = writer.finish();
+        let bytes = Module::new("m").section("__param", [0; 80].to_vec()).build();
         let elf = Elf::parse(&bytes).unwrap();
         let found: Vec<_> = parameters(&elf).unwrap().map(|entry| entry.unwrap_err().what).collect();
         assert_eq!(found, ["parameter's name cannot be found"; 2]);
 
-        let mut writer = Writer::new(Layout::ELF64_LE);
-        writer.section("__param", SHT_PROGBITS, SHF_ALLOC, vec![0; 79]);
-        let bytes = writer.finish();
+        let bytes = Module::new("m").section("__param", [0; 79].to_vec()).build();
         let error = parameters(&Elf::parse(&bytes).unwrap()).err().unwrap();
         assert_eq!(error.what, "__param is no whole number of entries");
     }

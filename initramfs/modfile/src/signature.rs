@@ -6,7 +6,7 @@
 //!           u32 signature length, big endian
 //! ```
 //! With id type 2, the only one in use since 4.3, signer and key id are empty and the signature is a PKCS#7
-//! message in DER. Of that only the names are read here: nothing is verified.
+//! message in DER, or in BER with lengths left open. Of that only the names are read here: nothing is verified.
 
 use alloc::string::String;
 use core::fmt::{self, Write as _};
@@ -27,13 +27,19 @@ const HASH_IDENTIFIERS: &[(&[u8], &str)] = &[
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 4], "md4"),
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 5], "md5"),
     (&[0x2b, 0x0e, 3, 2, 0x1a], "sha1"),
+    (&[0x2b, 0x24, 3, 2, 1], "ripemd160"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1], "sha256"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2], "sha384"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3], "sha512"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 4], "sha224"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 5], "sha512-224"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 6], "sha512-256"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 7], "sha3-224"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 8], "sha3-256"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 9], "sha3-384"),
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 10], "sha3-512"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 11], "shake128"),
+    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 12], "shake256"),
     (&[0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x83, 0x11], "sm3"),
 ];
 
@@ -168,7 +174,7 @@ fn signer<'a>(info: &mut Der<'a>) -> Option<Signature<'a>> {
     Some(Signature { id_type: "PKCS#7", signer, key_id: serial.get(zeros..)?, hash, signature })
 }
 
-/// The first common name in a distinguished name, or its last part where there is none.
+/// The first common name in a distinguished name, or its last part where there is none; of an empty one nothing.
 fn common_name<'a>(name: &mut Der<'a>) -> Option<&'a [u8]> {
     let (mut common, mut last) = (None, None);
     name.each(|parts| {
@@ -183,7 +189,7 @@ fn common_name<'a>(name: &mut Der<'a>) -> Option<&'a [u8]> {
             })
         })
     })?;
-    common.or(last)
+    Some(common.or(last).unwrap_or_default())
 }
 
 const INTEGER: u8 = 0x02;
@@ -205,19 +211,49 @@ struct Der<'a>(&'a [u8]);
 impl<'a> Der<'a> {
     /// The next value's tag and content.
     fn next(&mut self) -> Option<(u8, &'a [u8])> {
+        let (tag, len) = self.header()?;
+        let content = match len {
+            Some(len) => self.split(len)?,
+            None => self.split_at_end()?,
+        };
+        Some((tag, content))
+    }
+
+    /// The next tag and length, which is None where it is left open, as DER forbids and OpenSSL reads.
+    fn header(&mut self) -> Option<(u8, Option<usize>)> {
         let (&[tag, first], rest) = self.0.split_first_chunk()?;
-        let (len, rest) = match first {
-            0..=0x7f => (usize::from(first), rest),
-            // DER has no indefinite length, and no content here is longer than four bytes can count.
+        self.0 = rest;
+        let len = match first {
+            0..=0x7f => Some(usize::from(first)),
+            0x80 => None,
+            // No content here is longer than four bytes can count.
             0x81..=0x84 => {
-                let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                (digits.iter().fold(0, |len, digit| len << 8 | usize::from(*digit)), rest)
+                let digits = self.split(usize::from(first & 0x7f))?;
+                Some(digits.iter().fold(0, |len, digit| len << 8 | usize::from(*digit)))
             }
             _ => return None,
         };
-        let (content, rest) = rest.split_at_checked(len)?;
+        Some((tag, len))
+    }
+
+    fn split(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (content, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
-        Some((tag, content))
+        Some(content)
+    }
+
+    /// The values up to the mark that ends those of a length left open: a tag and a length of zero.
+    fn split_at_end(&mut self) -> Option<&'a [u8]> {
+        let (start, mut open) = (self.0, 1_usize);
+        loop {
+            let before = start.len() - self.0.len();
+            match self.header()? {
+                (0, Some(0)) if open == 1 => return start.get(..before),
+                (0, Some(0)) => open -= 1,
+                (_, Some(len)) => _ = self.split(len)?,
+                (_, None) => open += 1,
+            }
+        }
     }
 
     /// The content of the next value, which must have this tag.
@@ -344,7 +380,7 @@ mod tests {
         [b"ELF", signer, key_id, signature, &trailer, &len, MARK].concat()
     }
 
-    const SHA256: &[u8] = HASH_IDENTIFIERS[3].0;
+    const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 
     #[test]
     fn a_pkcs7_message_names_signer_key_and_hash() {
@@ -368,12 +404,43 @@ mod tests {
         assert_eq!((found.signer, found.hash.to_string().as_str()), (&b"Maker"[..], "2.16.840.1.3844"));
     }
 
+    #[track_caller]
+    fn check_signer(issuer: &[&[u8]], expected: &str) {
+        let file = file(0, 2, b"", b"", &message(&der(SEQUENCE, issuer), SHA256, b"s"));
+        assert_eq!(of(&file).map(|found| found.signer), Some(expected.as_bytes()));
+    }
+
+    #[test]
+    fn the_signer_is_the_first_common_name_wherever_it_is() {
+        check_signer(&[&name_part(COMMON_NAME, b"one"), &name_part(COMMON_NAME, b"two")], "one");
+        check_signer(&[&name_part(COMMON_NAME, b"cut\0here")], "cut");
+        check_signer(&[], "");
+        let one_of_set = |identifier, text: &[u8]| name_part(identifier, text)[2..].to_vec();
+        let [maker, unit] = [one_of_set(&[0x55, 4, 10], b"Maker"), one_of_set(&[0x55, 4, 11], b"Unit")];
+        check_signer(&[&der(SET, &[&maker, &one_of_set(COMMON_NAME, b"Key"), &unit])], "Key");
+    }
+
+    /// The same value with its length left open.
+    fn open(value: &[u8]) -> Vec<u8> {
+        let (tag, content) = Der(value).next().unwrap();
+        [&[tag, 0x80], content, &[0, 0]].concat()
+    }
+
+    #[test]
+    fn lengths_may_be_left_open() {
+        let issuer = open(&der(SEQUENCE, &[&open(&name_part(COMMON_NAME, b"Key"))]));
+        let file = file(0, 2, b"", b"", &open(&message(&issuer, SHA256, b"sig")));
+        assert_eq!(of(&file).map(|found| (found.signer, found.signature)), Some((&b"Key"[..], &b"sig"[..])));
+    }
+
     #[test]
     fn a_message_that_is_cut_is_no_signature() {
         let issuer = der(SEQUENCE, &[&name_part(COMMON_NAME, b"Key")]);
         let whole = message(&issuer, SHA256, b"sig");
-        for len in 0..whole.len() {
-            assert_eq!(of(&file(0, 2, b"", b"", &whole[..len])), None, "{len}");
+        for whole in [open(&whole), whole] {
+            for len in 0..whole.len() {
+                assert_eq!(of(&file(0, 2, b"", b"", &whole[..len])), None, "{len}");
+            }
         }
     }
 

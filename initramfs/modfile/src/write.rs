@@ -52,17 +52,19 @@ impl Writer {
         (self.sections.len() - 1) as u16
     }
 
-    /// Adds a symbol without a type: `binding` is one of the `STB_` values, `section` an index or `SHN_UNDEF`.
-    pub fn symbol(&mut self, name: &str, binding: u8, section: u16, value: u64) {
-        self.push_symbol(name, binding << 4, section, value);
+    /// Adds a symbol without a type and returns its number: `binding` is one of the `STB_` values, `section` an index or
+    /// `SHN_UNDEF`.
+    pub fn symbol(&mut self, name: &str, binding: u8, section: u16, value: u64) -> u32 {
+        self.push_symbol(name, binding << 4, section, value)
     }
 
     /// Adds a symbol for data that other objects do not see.
-    pub fn local_data(&mut self, name: &str, section: u16, value: u64) {
-        self.push_symbol(name, STB_LOCAL << 4 | STT_OBJECT, section, value);
+    pub fn local_data(&mut self, name: &str, section: u16, value: u64) -> u32 {
+        self.push_symbol(name, STB_LOCAL << 4 | STT_OBJECT, section, value)
     }
 
-    fn push_symbol(&mut self, name: &str, info: u8, section: u16, value: u64) {
+    fn push_symbol(&mut self, name: &str, info: u8, section: u16, value: u64) -> u32 {
+        let number = self.symbols.len() / self.layout.symbol_size();
         let name = intern(&mut self.strings, name);
         let mut out = Fields { layout: self.layout, bytes: core::mem::take(&mut self.symbols) };
         out.word(name);
@@ -78,10 +80,11 @@ impl Writer {
             out.half(section);
         }
         self.symbols = out.bytes;
+        number as u32
     }
 
     /// Adds relocations of section `of`. Their addends go into the table, or all of them have to be None and lie in
-    /// the section. A symbol's number is its place in the order of being added, from 1 on.
+    /// the section.
     pub fn relocations(&mut self, name: &str, of: u16, relocations: &[Relocation]) {
         let mut out = Fields { layout: self.layout, bytes: vec![] };
         for relocation in relocations {
@@ -199,6 +202,25 @@ impl Fields {
     }
 }
 
+/// Data with pointers that are relocated.
+struct Pointers {
+    fields: Fields,
+    relocations: Vec<Relocation>,
+    in_place: bool,
+}
+
+impl Pointers {
+    fn new(layout: Layout, in_place: bool) -> Self {
+        Self { fields: Fields { layout, bytes: vec![] }, relocations: vec![], in_place }
+    }
+
+    fn pointer(&mut self, symbol: u32, beyond: u64) {
+        let offset = self.fields.bytes.len() as u64;
+        self.relocations.push(Relocation { offset, symbol, kind: 1, addend: (!self.in_place).then_some(beyond) });
+        self.fields.long(if self.in_place { beyond } else { 0 });
+    }
+}
+
 /// Strings one after the other, each with a NUL.
 fn strings<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<u8> {
     texts.flat_map(|text| [text.as_bytes(), b"\0"].concat()).collect()
@@ -222,7 +244,17 @@ pub struct Module {
     needs: Vec<(String, u8)>,
     versions: Vec<(String, u32)>,
     extended_versions: Vec<(String, u32)>,
+    parameters: Vec<Parameter>,
+    addends_in_place: Option<bool>,
     sections: Vec<(String, Vec<u8>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Parameter {
+    name: String,
+    permissions: u16,
+    ops: String,
+    is_own_type: bool,
 }
 
 impl Module {
@@ -236,6 +268,8 @@ impl Module {
             needs: vec![],
             versions: vec![],
             extended_versions: vec![],
+            parameters: vec![],
+            addends_in_place: None,
             sections: vec![],
         }
         .modinfo("name", name)
@@ -289,6 +323,28 @@ impl Module {
         self
     }
 
+    /// Adds an entry to `__param`: a parameter of a type of the kernel's, such as `param_ops_int`.
+    pub fn parameter(self, name: &str, permissions: u16, ops: &str) -> Self {
+        self.push_parameter(name, permissions, ops, false)
+    }
+
+    /// Adds an entry to `__param`: a parameter of a type of the module's own.
+    pub fn parameter_of_own_type(self, name: &str, permissions: u16, ops: &str) -> Self {
+        self.push_parameter(name, permissions, ops, true)
+    }
+
+    fn push_parameter(mut self, name: &str, permissions: u16, ops: &str, is_own_type: bool) -> Self {
+        self.parameters.push(Parameter { name: name.to_owned(), permissions, ops: ops.to_owned(), is_own_type });
+        self
+    }
+
+    /// Relocations with their addends in the places to relocate, as 32-bit x86 and arm have them, or in their table,
+    /// as all 64-bit machines do. That is also what the layout decides without this.
+    pub fn addends_in_place(mut self, in_place: bool) -> Self {
+        self.addends_in_place = Some(in_place);
+        self
+    }
+
     /// Adds a section, or replaces one that this builder would have made.
     pub fn section(mut self, name: &str, data: Vec<u8>) -> Self {
         self.sections.push((name.to_owned(), data));
@@ -315,6 +371,9 @@ impl Module {
             writer.section(name, SHT_PROGBITS, SHF_ALLOC, data.clone());
         }
         self.add_symbols(&mut writer);
+        if !self.parameters.is_empty() {
+            self.add_parameters(&mut writer);
+        }
         writer.finish()
     }
 
@@ -331,6 +390,34 @@ impl Module {
         for (name, binding) in &self.needs {
             writer.symbol(name, *binding, SHN_UNDEF, 0);
         }
+    }
+
+    /// Names and the module's own types lie in `.rodata` and are pointed to through the section's symbol.
+    fn add_parameters(&self, writer: &mut Writer) {
+        let mut data = strings(self.parameters.iter().map(|parameter| &parameter.name));
+        let (mut name_at, types_at) = (0, data.len().next_multiple_of(16));
+        data.resize(types_at + 16 * self.parameters.len(), 0);
+        let rodata = writer.section(".rodata", SHT_PROGBITS, SHF_ALLOC, data);
+        let rodata_symbol = writer.symbol("", STB_LOCAL, rodata, 0);
+        let mut entries = Pointers::new(self.layout, self.addends_in_place.unwrap_or(!self.layout.is_64));
+        for (i, parameter) in self.parameters.iter().enumerate() {
+            let own_type_at = (types_at + 16 * i) as u64;
+            let (ops, beyond) = if parameter.is_own_type {
+                writer.local_data(&parameter.ops, rodata, own_type_at);
+                (rodata_symbol, own_type_at)
+            } else {
+                (writer.symbol(&parameter.ops, STB_GLOBAL, SHN_UNDEF, 0), 0)
+            };
+            entries.pointer(rodata_symbol, name_at);
+            entries.fields.long(0);
+            entries.pointer(ops, beyond);
+            entries.fields.half(parameter.permissions);
+            entries.fields.bytes.extend([0xff, 0]);
+            entries.fields.bytes.resize((i + 1) * 5 * self.layout.word_size(), 0);
+            name_at += parameter.name.len() as u64 + 1;
+        }
+        let section = writer.section("__param", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, entries.fields.bytes);
+        writer.relocations(".rel__param", section, &entries.relocations);
     }
 
     fn versions(&self) -> Vec<u8> {
@@ -377,11 +464,7 @@ impl Module {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        elf::Elf,
-        modinfo::Modinfo,
-        symbols::{exports, needs},
-    };
+    use crate::elf::Elf;
 
     fn full(layout: Layout) -> Vec<u8> {
         let module = Module::new("full").layout(layout).modinfo("license", "GPL").modinfo("alias", "x:*");
@@ -416,58 +499,5 @@ mod tests {
             let names: Vec<_> = symbols.iter().map(|s| (s.name, s.binding(), s.section, s.value, s.size)).collect();
             assert_eq!(names, [(&b"__crc_given"[..], STB_GLOBAL, 5, 0, 0), (b"taken", STB_GLOBAL, SHN_UNDEF, 0, 0)]);
         }
-    }
-
-    /// The readers one after the other, as a tool would call them.
-    fn read_all(bytes: &[u8]) -> Result<usize, crate::Error> {
-        let elf = Elf::parse(bytes)?;
-        for section in elf.sections() {
-            section?;
-        }
-        Ok(Modinfo::of(&elf)?.entries().count() + exports(&elf)?.len() + needs(&elf)?.len())
-    }
-
-    #[test]
-    fn a_file_cut_anywhere_is_an_error() {
-        for layout in Layout::ALL {
-            let bytes = full(layout);
-            assert_eq!(read_all(&bytes), Ok(5));
-            for len in 0..bytes.len() {
-                let error = read_all(&bytes[..len]).expect_err("the section table is the end of the file");
-                assert!(error.offset <= bytes.len() as u64, "{layout:?} cut to {len}: {error}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_byte_changed_anywhere_does_no_harm() {
-        for layout in Layout::ALL {
-            let mut bytes = full(layout);
-            for at in 0..bytes.len() {
-                let old = bytes[at];
-                for new in [0, 1, 0x7f, 0x80, 0xff] {
-                    bytes[at] = new;
-                    let _ = read_all(&bytes);
-                }
-                bytes[at] = old;
-            }
-        }
-    }
-
-    #[test]
-    fn damage_is_named() {
-        let check = |at: usize, new: &[u8], expected: &str| {
-            let mut bytes = full(Layout::ELF64_LE);
-            bytes[at..at + new.len()].copy_from_slice(new);
-            assert_eq!(read_all(&bytes).unwrap_err().what, expected);
-        };
-        check(0, b"MZ", "not an ELF file (magic)");
-        check(4, &[3], "neither 32-bit nor 64-bit (EI_CLASS)");
-        check(5, &[0], "neither little nor big endian (EI_DATA)");
-        check(16, &[2], "not a relocatable object (e_type)");
-        check(40, &[0xff; 8], "section table lies outside the file");
-        check(58, &[40], "wrong size of a section header (e_shentsize)");
-        check(60, &[0xff, 0xff], "too many sections (e_shnum)");
-        check(62, &[9], "no section holds the section names (e_shstrndx)");
     }
 }

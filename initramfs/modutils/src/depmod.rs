@@ -1,24 +1,47 @@
-//! `depmod`: works out which module needs which, and writes the text indexes that modprobe reads.
+//! `depmod`: works out which module needs which, and writes the indexes that modprobe reads.
 //!
 //! ```text
-//! command  the tool: options, messages, exit code
-//! tree     files below /lib/modules/RELEASE ─▶ Module (what the file says of itself)
-//! graph    Modules ─▶ who needs whom, in kmod's order
-//! text     both ─▶ modules.dep, .alias, .softdep, .weakdep, .symbols, .devname
+//! command    the tool: options, messages, exit code
+//! config     depmod.d ─▶ what is searched, and which of two files wins (regex)
+//! scan       directories ─▶ places of modules;  order: of modules.order
+//! read       their files, over all processors ─▶ facts (what a file says of itself);  cache: facts of earlier runs
+//! graph      facts, kernel's own symbols ─▶ who needs whom, in kmod's order (hash)
+//! text       all that ─▶ modules.dep, .alias, .softdep, .weakdep, .symbols, .devname
+//! binary     all that, and the lists of built-in modules ─▶ modules.*.bin
+//! document   all that ─▶ JSON
+//! output     writes them
 //! ```
-//! Not done yet: compressed modules, the configuration of `depmod.d`, checks against a kernel's symbols
-//! (`-e`, `-E`, `-F`), binary indexes.
 
+mod binary;
+mod cache;
 mod command;
+mod config;
+mod document;
+mod facts;
 mod graph;
 mod hash;
+mod kernel;
+mod order;
+mod output;
+mod place;
+mod read;
+mod regex;
+mod scan;
 mod text;
-mod tree;
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, io, path::Path};
 
-use modfile::{alias::module_name, elf::Elf, symbols};
+use modfile::elf::Elf;
 
+use crate::{
+    log::{Log, Priority},
+    sys::strerror,
+};
+use facts::Facts;
+use graph::{Finding, Graph, Lookup};
+use place::Place;
+
+pub use binary::Unwritable;
 pub use command::run;
 
 /// A file's name and its contents.
@@ -39,6 +62,9 @@ pub enum Error {
     /// Modules need each other.
     #[error("{0}")]
     Cycles(Cycles),
+    /// A name does not fit into a binary index.
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
 }
 
 /// Rings of modules of which each needs the next and the last the first.
@@ -57,100 +83,101 @@ impl fmt::Display for Cycles {
     }
 }
 
-/// The text indexes of these modules, given as paths relative to `/lib/modules/RELEASE` with contents, for a tree
-/// without `modules.order`. Of several modules with one name, kmod's rule picks one: the last below `updates/`, or
-/// else the first.
+/// The indexes of these modules, given as paths relative to `/lib/modules/RELEASE` with contents, for a tree without
+/// `modules.order` and built-in modules. Of several modules with one name, kmod's rule picks one: the last below
+/// `updates/`, or else the first.
 ///
 /// # Errors
-/// A damaged module, or modules that need each other.
+/// A damaged module, modules that need each other, or a name that is not ASCII.
 pub fn index(modules: &[(String, &[u8])]) -> Result<Vec<File>, Error> {
-    let paths = tree::choose(modules.iter().map(|(path, _)| path.clone()));
-    let contents: HashMap<&str, &[u8]> = modules.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect();
-    let damaged = |path: &str, cause| Error::Damaged { path: path.to_owned(), cause };
-    let read = |path: String| Module::read(&path, contents[path.as_str()]).map_err(|cause| damaged(&path, cause));
-    let modules = paths.into_iter().map(read).collect::<Result<_, _>>()?;
-    Ok(Index::new(modules, |_| ()).map_err(Error::Cycles)?.files())
+    let directory = Path::new("/");
+    let places = modules.iter().map(|(path, _)| Place::new(directory, format!("/{path}").as_bytes()));
+    let places = scan::choose_from(&config::Config::preset(), places);
+    let contents: HashMap<&[u8], &[u8]> = modules.iter().map(|(path, bytes)| (path.as_bytes(), *bytes)).collect();
+    let read = |place: Place| {
+        let elf = Elf::parse(contents[place.listed()]);
+        let damaged = |cause| Error::Damaged { path: String::from_utf8_lossy(place.listed()).into_owned(), cause };
+        Ok(Module { facts: Facts::of(&elf.map_err(damaged)?, false), place })
+    };
+    let modules = places.into_iter().map(read).collect::<Result<Vec<_>, Error>>()?;
+    let index = Index::new(&modules, &Lookup::MODULES, |_| ()).map_err(Error::Cycles)?;
+    let log = Log::new("depmod", Priority::Fatal);
+    let sources = Sources { index: &index, log: &log, warns: false, directory: None };
+    FILES.iter().map(|(name, make)| Ok((*name, make(&sources)?))).collect()
 }
 
-/// What depmod keeps of a module's file.
+/// A module: where it lies and what it says.
 struct Module {
-    path: String,
-    name: String,
-    modinfo: Vec<u8>,
-    /// NUL-terminated names: one allocation instead of one for each of a kernel's 200 000.
-    exports: Vec<u8>,
-    needs: Vec<u8>,
+    place: Place,
+    facts: Facts,
 }
 
-impl Module {
-    fn read(path: &str, bytes: &[u8]) -> Result<Self, modfile::Error> {
-        let elf = Elf::parse(bytes)?;
-        Ok(Self {
-            modinfo: elf.section(".modinfo")?.map_or(Vec::new(), |section| section.data.to_vec()),
-            exports: join(symbols::exports(&elf)?.iter().map(|export| export.name)),
-            needs: join(symbols::needs(&elf)?.iter().map(|need| need.name)),
-            ..Self::unread(path)
-        })
-    }
-
-    /// A module of which only the path is known: kmod lists it without dependencies.
-    fn unread(path: &str) -> Self {
-        Self { path: path.to_owned(), name: module_name(path), modinfo: vec![], exports: vec![], needs: vec![] }
-    }
-
-    fn exports(&self) -> impl Iterator<Item = &[u8]> {
-        split(&self.exports)
-    }
-
-    fn needs(&self) -> impl Iterator<Item = &[u8]> {
-        split(&self.needs)
-    }
-}
-
-fn join<'a>(names: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut joined = Vec::new();
-    for name in names {
-        joined.extend_from_slice(name);
-        joined.push(0);
-    }
-    joined
-}
-
-fn split(names: &[u8]) -> impl Iterator<Item = &[u8]> {
-    names.split(|byte| *byte == 0).filter(|name| !name.is_empty())
-}
-
-/// Everything that the files are written from.
-struct Index {
-    modules: Vec<Module>,
+/// Everything that the indexes of modules are written from.
+struct Index<'a> {
+    modules: &'a [Module],
     /// For each module the positions of those that it needs.
     dependencies: Vec<Vec<usize>>,
     /// Exported symbols with the position of their owner.
-    symbols: Vec<(Vec<u8>, usize)>,
+    symbols: Vec<(&'a [u8], usize)>,
 }
 
-impl Index {
-    /// Of modules in the order that the files shall have. `tell` gets each need as it is found.
-    fn new(modules: Vec<Module>, mut tell: impl FnMut(Need<'_>)) -> Result<Self, Cycles> {
-        let graph = graph::Graph::new(&modules);
-        for (module, links) in modules.iter().zip(&graph.links) {
-            for link in links {
-                tell(Need { user: &module.path, symbol: link.symbol, owner: &modules[link.to].path });
-            }
-        }
-        let dependencies = graph.dependencies(&modules)?;
-        let symbols = graph.owners.iter().map(|(name, owner)| (name.to_vec(), *owner)).collect();
-        Ok(Self { modules, dependencies, symbols })
-    }
-
-    fn files(&self) -> Vec<File> {
-        text::files(self)
+impl<'a> Index<'a> {
+    /// Of modules in the order that the files shall have. `tell` gets what is found on the way.
+    fn new(modules: &'a [Module], lookup: &Lookup<'a>, tell: impl FnMut(Finding<'a>)) -> Result<Self, Cycles> {
+        let graph = Graph::new(modules, lookup, tell);
+        Ok(Self { modules, dependencies: graph.dependencies(modules)?, symbols: graph.symbols() })
     }
 }
 
-/// That one file needs another, and for which symbol first.
-struct Need<'a> {
-    user: &'a str,
-    symbol: &'a [u8],
-    owner: &'a str,
+/// What the files are made from.
+struct Sources<'a> {
+    index: &'a Index<'a>,
+    log: &'a Log,
+    /// Whether values that come twice are told of.
+    warns: bool,
+    /// Where the lists of built-in modules lie; without it they are empty.
+    directory: Option<&'a Path>,
+}
+
+impl Sources<'_> {
+    /// Makes an index from a list that came with the kernel. Without the list it is an empty file, as with kmod.
+    fn from_list(
+        &self,
+        name: &str,
+        make: fn(&[u8], &Log, bool) -> Result<Vec<u8>, Unwritable>,
+    ) -> Result<Vec<u8>, Unwritable> {
+        let list = self.directory.map_or(Some(vec![]), |directory| binary::input(self.log, directory, name));
+        list.map_or(Ok(vec![]), |list| make(&list, self.log, self.warns))
+    }
+
+    fn devname(&self) -> Vec<u8> {
+        text::devname(self.index, |module, node| {
+            let (name, node) = (&module.place.name, String::from_utf8_lossy(node));
+            self.log.error(format_args!(
+                "Module '{name}' has devname ({node}) but lacks major and minor information. Ignoring."
+            ));
+        })
+    }
+}
+
+type Make = fn(&Sources<'_>) -> Result<Vec<u8>, Unwritable>;
+
+/// All files, in the order in which kmod writes them.
+const FILES: [(&str, Make); 11] = [
+    ("modules.dep", |from| Ok(text::dep(from.index))),
+    ("modules.dep.bin", |from| binary::dep(from.index, from.log, from.warns)),
+    ("modules.alias", |from| Ok(text::alias(from.index))),
+    ("modules.alias.bin", |from| binary::alias(from.index, from.log, from.warns)),
+    ("modules.softdep", |from| Ok(text::softdep(from.index))),
+    ("modules.weakdep", |from| Ok(text::weakdep(from.index))),
+    ("modules.symbols", |from| Ok(text::symbols(from.index))),
+    ("modules.symbols.bin", |from| binary::symbols(from.index, from.log, from.warns)),
+    ("modules.builtin.bin", |from| from.from_list("modules.builtin", binary::builtin)),
+    ("modules.builtin.alias.bin", |from| from.from_list("modules.builtin.modinfo", binary::builtin_alias)),
+    ("modules.devname", |from| Ok(from.devname())),
+];
+
+/// The system's words for an error.
+fn cause(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), strerror)
 }

@@ -61,10 +61,19 @@ pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
             output(HELP);
             0
         }
-        b"list" => lsmod::run(&named, operands.collect()),
+        b"list" => lsmod::run(&named, options_first(operands.collect())),
         b"static-nodes" => static_nodes(&named, operands.collect(), &Tree::running()),
         unknown => refuse(&[b"invalid command '", unknown, b"'\n"], HELP),
     }
+}
+
+/// A command's options end at its first operand, as those of `kmod` itself do.
+fn options_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_option = |argument: &OsString| argument.len() > 1 && argument.as_bytes().starts_with(b"-");
+    if let Some(first) = arguments.iter().position(|argument| !is_option(argument)) {
+        arguments.insert(first, "--".into());
+    }
+    arguments
 }
 
 /// Says what is wrong, and then what would be right.
@@ -87,7 +96,7 @@ const FORMATS: &[(&str, Format)] =
 
 fn static_nodes(tool: &Tool, arguments: Vec<OsString>, tree: &Tree) -> u8 {
     let (mut format, mut target, mut unknown) = (FORMATS[0].1, None, None);
-    let parsed = getopt::parse(&NODES_SPEC, Order::Any, arguments);
+    let parsed = getopt::parse(&NODES_SPEC, Order::OptionsFirst, arguments);
     let operands = tool.follow(parsed, |letter, value| {
         match (letter, FORMATS.iter().find(|format| value == format.0)) {
             ('o', _) => target = Some(value.to_owned()),

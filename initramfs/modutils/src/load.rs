@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use modfile::edit;
+use modfile::{edit, elf::Elf};
 
 use crate::{
     compress::{MAGIC_BYTES, compression, unpack},
@@ -62,23 +62,33 @@ pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), 
     Ok(sys::init_module(&image, params)?)
 }
 
-/// The module as the kernel shall see it when it has no flags to be told by.
+/// The module as the kernel shall see it when it has no flags to be told by. The numbers are kmod's.
 fn without_checks(mut image: Vec<u8>, flags: u32) -> Result<Vec<u8>, LoadError> {
-    let refused = |errno| move |_| LoadError::Refused(Refusal(-i64::from(errno)));
-    if flags & sys::IGNORE_MODVERSIONS != 0 {
-        image = edit::hide_versions(&image).map_err(refused(libc::ENOEXEC))?;
+    if flags == 0 {
+        return Ok(image);
     }
-    if flags & sys::IGNORE_VERMAGIC != 0 {
-        // The number that kmod gives for a module without the string.
-        image = edit::hide_modinfo(&image, "vermagic").map_err(refused(libc::ENODATA))?;
+    let refused = |errno: i32| LoadError::Refused(Refusal(-i64::from(errno)));
+    if !image.starts_with(b"\x7fELF") {
+        return Err(refused(libc::ENOEXEC));
+    }
+    let info = Elf::parse(&image).and_then(|elf| elf.section(".modinfo")).map_err(|_| refused(libc::EINVAL))?;
+    let has_info = info.is_some_and(|section| !section.data.is_empty());
+    if flags & sys::IGNORE_MODVERSIONS != 0 {
+        image = edit::hide_versions(&image).map_err(|_| refused(libc::EINVAL))?;
+    }
+    if flags & sys::IGNORE_VERMAGIC != 0 && has_info {
+        image = edit::hide_modinfo(&image, "vermagic").map_err(|_| refused(libc::ENODATA))?;
     }
     Ok(image)
 }
 
-/// The compression of a file, which is left at its start.
+/// The compression of a file, which is left at its start. One that is too short to have any is refused.
 fn peek(file: &mut File) -> io::Result<Option<&'static str>> {
     let mut start = Vec::new();
     file.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut start)?;
+    if start.len() < MAGIC_BYTES {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
     file.rewind()?;
     Ok(compression(&start))
 }
@@ -107,8 +117,14 @@ mod tests {
         let force = sys::IGNORE_MODVERSIONS | sys::IGNORE_VERMAGIC;
         let expected = edit::hide_modinfo(&edit::hide_versions(&module()).unwrap(), "vermagic").unwrap();
         assert_eq!(without_checks(module(), force).unwrap(), expected);
-        let error = without_checks(Module::new("a").build(), force).unwrap_err();
-        assert!(error.is(libc::ENODATA), "{error:?}");
+        for (module, errno) in [
+            (Module::new("a").build(), libc::ENODATA),
+            (b"no module".to_vec(), libc::ENOEXEC),
+            (b"\x7fELF and no more".to_vec(), libc::EINVAL),
+        ] {
+            let error = without_checks(module, force).unwrap_err();
+            assert!(error.is(errno), "{error:?}");
+        }
     }
 
     #[test]

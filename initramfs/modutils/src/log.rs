@@ -1,6 +1,10 @@
 //! Messages as kmod writes them, `PROGRAM: PRIORITY: TEXT`, to standard error or to the system log.
 
-use std::{ffi::CString, io::Write as _};
+use std::{
+    ffi::CString,
+    io::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// How grave a message is, in the numbers of syslog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +15,8 @@ pub enum Priority {
     Error = libc::LOG_ERR as isize,
     /// Something may not be as meant.
     Warning = libc::LOG_WARNING as isize,
+    /// What went on, for who asked.
+    Info = libc::LOG_INFO as isize,
 }
 
 impl Priority {
@@ -19,6 +25,7 @@ impl Priority {
             Self::Fatal => "FATAL",
             Self::Error => "ERROR",
             Self::Warning => "WARNING",
+            Self::Info => "INFO",
         }
     }
 }
@@ -40,12 +47,13 @@ pub struct Log {
     pub level: i32,
     /// To the system log instead of standard error.
     pub syslog: bool,
+    has_spoken: AtomicBool,
 }
 
 impl Log {
     /// Of a program, under its short name, up to a priority.
     pub fn new(program: &str, level: Priority) -> Self {
-        Self { program: program.into(), level: level as i32, syslog: false }
+        Self { program: program.into(), level: level as i32, syslog: false, has_spoken: AtomicBool::new(false) }
     }
 
     /// Drops every message, as `-q` does.
@@ -61,12 +69,18 @@ impl Log {
     }
 
     fn write_bytes(&self, priority: Priority, text: &[u8]) {
+        self.has_spoken.store(true, Ordering::Relaxed);
         if self.syslog {
             return to_syslog(priority, text);
         }
         // Nobody is left to be told if this fails. In one piece, since others may write to the same place.
         let start = format!("{}: {}: ", self.program, priority.name());
         let _ = std::io::stderr().write_all(&[start.as_bytes(), text, b"\n"].concat());
+    }
+
+    /// Whether any message was written.
+    pub fn has_spoken(&self) -> bool {
+        self.has_spoken.load(Ordering::Relaxed)
     }
 
     /// An error message.

@@ -8,7 +8,7 @@ use crate::{
     Tool,
     getopt::{Long, Spec},
     json::Value,
-    log::Priority,
+    log::{Log, Priority},
     state::State,
     sys::Refusal,
 };
@@ -37,7 +37,7 @@ Options:
 /// Runs the tool; the exit code.
 pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
     let mut log = tool.log(Priority::Error);
-    let mut print: fn(&State) -> io::Result<Vec<u8>> = table;
+    let mut print: fn(&State, &Log) -> io::Result<Vec<u8>> = table;
     let operands = match tool.read_bytes(&SPEC, HELP, arguments, |letter, _| match letter {
         'j' => print = json,
         's' => log.syslog = true,
@@ -51,7 +51,7 @@ pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
         log.error("too many arguments provided.");
         return 1;
     }
-    match print(&State::new("/")) {
+    match print(&State::new("/"), &log) {
         Ok(text) => {
             crate::output(text);
             0
@@ -67,29 +67,35 @@ pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
 
 /// The table in kmod's layout. Names and their order are from `/proc/modules`, the rest from `/sys/module`, so
 /// that the users come in another order than in `/proc/modules`.
-pub fn table(state: &State) -> io::Result<Vec<u8>> {
+pub fn table(state: &State, log: &Log) -> io::Result<Vec<u8>> {
     let text = state.proc_modules()?;
     let mut table = b"Module                  Size  Used by\n".to_vec();
     for line in text.lines() {
         // Nothing but the name has to be as expected.
         if let Some(name) = line.split_ascii_whitespace().next() {
-            table.extend(row(state, name, line).into_bytes());
+            table.extend(row(state, log, name, line).into_bytes());
         }
     }
     Ok(table)
 }
 
-fn row(state: &State, name: &str, line: &str) -> String {
-    let size = state.coresize(name).ok().or_else(|| line.split_ascii_whitespace().nth(1)?.parse().ok());
+fn row(state: &State, log: &Log, name: &str, line: &str) -> String {
+    let listed = || line.split_ascii_whitespace().nth(1)?.parse().ok();
+    // Of a module that has gone meanwhile, its line counts no more.
+    let size = state.coresize(name).ok().or_else(|| state.of(name).and_then(|_| listed()));
     // Without a count kmod prints the number of the error that it got instead.
     let count = state.refcnt(name).unwrap_or(-libc::ENOENT);
-    let holders = state.holders(name).unwrap_or_default().join(",");
+    let holders = state.holders(name).unwrap_or_else(|error| {
+        log.error(format_args!("could not open '/sys/module/{name}/holders': {}", Refusal::from(error)));
+        Vec::new()
+    });
+    let holders = holders.join(",");
     let blank = if holders.is_empty() { "" } else { " " };
     format!("{name:<19} {:>8}  {count}{blank}{holders}\n", size.unwrap_or(-i64::from(libc::ENOENT)))
 }
 
 /// All that the kernel says, from `/proc/modules` alone.
-fn json(state: &State) -> io::Result<Vec<u8>> {
+fn json(state: &State, _: &Log) -> io::Result<Vec<u8>> {
     let text = state.proc_modules()?;
     let modules = proc_modules::parse(&text).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
     let mut out = Vec::new();
@@ -131,16 +137,20 @@ mod tests {
         root.write("sys/module/lower/coresize", "1234\n");
         root.write(
             "proc/modules",
-            "upper 16384 0 - Live 0x0\nlower 16384 1 upper, Live 0x0 (OE)\n\
+            "upper 16384 0 - Live 0x0\ngone 1 0 - Live 0x0\nlower 16384 1 upper, Live 0x0 (OE)\n\
              a_name_longer_than_nineteen 123456789 - - Live 0x0\n",
         );
         let expected = "\
 Module                  Size  Used by
 upper                  16384  0
+gone                      -2  -2
 lower                   1234  1 upper
 a_name_longer_than_nineteen 123456789  -2
 ";
-        assert_eq!(String::from_utf8(table(&root.state()).unwrap()).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(table(&root.state(), &Log::new("lsmod", Priority::Error)).unwrap()).unwrap(),
+            expected
+        );
     }
 
     #[test]
@@ -172,6 +182,9 @@ a_name_longer_than_nineteen 123456789  -2
   }
 ]
 "#;
-        assert_eq!(String::from_utf8(json(&root.state()).unwrap()).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(json(&root.state(), &Log::new("lsmod", Priority::Error)).unwrap()).unwrap(),
+            expected
+        );
     }
 }

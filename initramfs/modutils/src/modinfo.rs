@@ -139,9 +139,10 @@ fn subjects(tree: &Tree, operand: &OsStr, only_names: bool) -> Vec<Subject> {
     }
     let nothing = |what: &[u8]| vec![Subject::Nothing([b"Module ", what, operand.as_bytes(), b" not found."].concat())];
     let names: Vec<_> = if only_names {
-        let name = given.replace('-', "_");
+        // Aliases of what is part of the kernel count as names.
+        let name = given.split('.').next().unwrap_or_default().replace('-', "_");
         let known = tree.path(&name).is_some() || tree.is_builtin(&name);
-        known.then_some(name).into_iter().collect()
+        if known { vec![name] } else { tree.builtin_aliased(&name) }
     } else {
         let Ok(modules) = lookup(tree, &Config::default(), &given) else { return nothing(b"alias ") };
         modules.into_iter().map(|module| module.name).collect()
@@ -187,8 +188,8 @@ fn builtin_section(tree: &Tree, name: &str) -> Vec<u8> {
 struct Answer {
     text: Vec<u8>,
     value: Option<Value>,
-    /// What the reading of the file found wrong, in the words of kmod's library.
-    unpacking: Option<&'static str>,
+    /// What unpacking the file found wrong, in the words of kmod's library.
+    unpacking: Option<String>,
     complaints: Vec<Vec<u8>>,
     failed: bool,
 }

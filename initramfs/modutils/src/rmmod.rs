@@ -6,8 +6,6 @@ use std::{
     path::Path,
 };
 
-use modfile::alias::module_name;
-
 use crate::{
     Tool,
     getopt::{Long, Spec},
@@ -57,16 +55,24 @@ pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
     let (state, tree) = (State::new("/"), Tree::running());
     let mut code = 0;
     for operand in &operands {
-        code |= u8::from(!remove(&log, &state, &tree, operand, force));
+        let Some(name) = name(operand) else {
+            let words = strerror(libc::ENOENT);
+            log.error_bytes(&[b"could not use module ", operand.as_bytes(), b": ", words.as_bytes()]);
+            return 1;
+        };
+        code |= u8::from(!remove(&log, &state, &tree, operand, name, force));
     }
     code
 }
 
-fn remove(log: &Log, state: &State, tree: &Tree, operand: &OsStr, force: bool) -> bool {
-    let Some(name) = name(operand) else {
-        let words = strerror(libc::ENOENT);
-        log.error_bytes(&[b"could not use module ", operand.as_bytes(), b": ", words.as_bytes()]);
-        return false;
+fn remove(log: &Log, state: &State, tree: &Tree, operand: &OsStr, name: Vec<u8>, force: bool) -> bool {
+    // A name that is not text is no module's.
+    let name = match String::from_utf8(name) {
+        Ok(name) => name,
+        Err(error) => {
+            log.error_bytes(&[b"Module ", error.as_bytes(), b" is not currently loaded"]);
+            return false;
+        }
     };
     if let Some(obstacle) = (!force).then(|| obstacle(log, state, tree, &name)).flatten() {
         log.error(obstacle);
@@ -85,14 +91,14 @@ fn remove(log: &Log, state: &State, tree: &Tree, operand: &OsStr, force: bool) -
 
 /// The module that an operand names. A file may be given instead: its own name then counts, without the directory;
 /// None if it has none, as `/`.
-fn name(operand: &OsStr) -> Option<String> {
-    let text = operand.to_string_lossy();
+fn name(operand: &OsStr) -> Option<Vec<u8>> {
+    let mut name = operand.as_bytes();
     if Path::new(operand).exists() {
-        let file = text.rsplit('/').next().filter(|file| !file.is_empty())?;
-        return Some(module_name(file));
+        name = name.rsplit(|byte| *byte == b'/').next().filter(|file| !file.is_empty())?;
     }
     // Of what is no file, a slash is a letter like others.
-    Some(text.split('.').next().unwrap_or(&text).replace('-', "_"))
+    let name = name.split(|byte| *byte == b'.').next().unwrap_or_default();
+    Some(name.iter().map(|byte| if *byte == b'-' { b'_' } else { *byte }).collect())
 }
 
 /// What stands in the way of unloading a module, as far as can be seen beforehand.
@@ -112,6 +118,7 @@ fn obstacle(log: &Log, state: &State, tree: &Tree, name: &str) -> Option<String>
     }
     match state.refcnt(name) {
         Ok(0) => None,
+        Ok(..0) => Some(format!("Module {name} is already being unloaded")),
         Ok(_) => Some(format!("Module {name} is in use")),
         Err(_) => Some("Module unloading is not supported".into()),
     }
@@ -129,6 +136,7 @@ mod tests {
         root.loaded("free", "live", Some(0), &[]);
         root.loaded("counted", "live", Some(2), &[]);
         root.loaded("held", "live", Some(1), &["holder"]);
+        root.loaded("going", "going", Some(-1), &[]);
         root.loaded("coming", "coming", Some(1), &[]);
         root.loaded("stuck", "live", None, &[]);
         for (name, expected) in [
@@ -137,11 +145,28 @@ mod tests {
             ("fixed_in", Some("Module fixed_in is builtin.")),
             ("counted", Some("Module counted is in use")),
             ("held", Some("Module held is in use by: holder")),
+            ("going", Some("Module going is already being unloaded")),
             ("coming", Some("Module coming is in use")),
             ("stuck", Some("Module unloading is not supported")),
         ] {
             let log = Log::new("rmmod", Priority::Error);
             assert_eq!(obstacle(&log, &root.state(), &root.indexes(), name).as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_may_be_given_for_a_name() {
+        let root = Root::new();
+        root.write("a-b.c.ko", "");
+        let path = |below: &str| root.path(below).into_os_string();
+        for (operand, expected) in [
+            (path("a-b.c.ko"), Some("a_b")),
+            ("x-y.z".into(), Some("x_y")),
+            ("/nothing/x-y.ko".into(), Some("/nothing/x_y")),
+            ("/".into(), None),
+            ("".into(), Some("")),
+        ] {
+            assert_eq!(name(&operand).as_deref(), expected.map(str::as_bytes), "{}", operand.display());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs, io,
-    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
 };
 
@@ -206,6 +206,8 @@ fn is_configuration(log: &Log, directory: &Path, entry: &fs::DirEntry) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     fn config(text: &str) -> Config {
@@ -251,7 +253,7 @@ mod tests {
             ("", "updates/x/a.ko", "updates/y/a.ko", true),
             ("search built-in updates", "updates/x/a.ko", "updates/y/a.ko", false),
             ("search external\nexternal * /opt/x", "/opt/x/1/a.ko", "/opt/x/2/a.ko", false),
-            ("override a * kernel", "kernel/a.ko", "kernel/a.ko.xz", false),
+            ("override a * kernel", "kernel/a.ko", "kernel/a.ko.xz", true),
         ] {
             check(text, before, later, expected);
         }

@@ -1,30 +1,115 @@
 //! Who needs whom, and the order in which a line of `modules.dep` lists them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::BuildHasherDefault};
 
-use super::{Cycles, Module};
+use super::{
+    Cycles, Module,
+    facts::Symbol,
+    hash::{self, Quick},
+};
 
-/// A module's need of another, and the first symbol that made it so.
-pub(super) struct Link<'a> {
-    pub(super) to: usize,
-    pub(super) symbol: &'a [u8],
+/// The character that the architecture's compiler puts before each symbol, if any.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Prefix(pub(super) Option<u8>);
+
+impl Prefix {
+    /// A name without it.
+    pub(super) fn strip(self, name: &[u8]) -> &[u8] {
+        self.0.and_then(|prefix| name.strip_prefix(&[prefix])).unwrap_or(name)
+    }
+
+    /// The name that a need is looked up by: on 64-bit PowerPC the symbol of a function's code begins with a dot.
+    fn wanted(self, name: &[u8]) -> &[u8] {
+        self.strip(name.strip_prefix(b".").unwrap_or(name))
+    }
+}
+
+/// Something that was found while needs were looked up.
+pub(super) enum Finding<'a> {
+    /// A module needs a symbol that nobody exports.
+    Unknown { user: &'a Module, symbol: &'a [u8] },
+    /// A module was built against another version of a symbol.
+    Disagreement { user: &'a Module, symbol: &'a [u8] },
+    /// A module needs another, and this is the first symbol that makes it so.
+    Need { user: &'a Module, symbol: &'a [u8], owner: &'a Module },
+}
+
+/// Who exports a symbol: a module by its position, or the kernel.
+#[derive(Clone, Copy)]
+struct Owner {
+    module: Option<usize>,
+    crc: u32,
+}
+
+/// What needs are looked up in.
+pub(super) struct Lookup<'k> {
+    /// The kernel's own symbols, where they are known.
+    pub(super) kernel: &'k [Symbol<'k>],
+    /// Whether their checksums are known as well.
+    pub(super) has_crcs: bool,
+    pub(super) prefix: Prefix,
+}
+
+impl Lookup<'_> {
+    /// Where only modules matter.
+    pub(super) const MODULES: Self = Self { kernel: &[], has_crcs: false, prefix: Prefix(None) };
 }
 
 /// The modules, by their positions in the list, with who exports what.
 pub(super) struct Graph<'a> {
-    /// Exported symbols, each with its owner.
-    pub(super) owners: HashMap<&'a [u8], usize>,
-    /// What each module needs of others, in the order of first need.
-    pub(super) links: Vec<Vec<Link<'a>>>,
+    owners: HashMap<&'a [u8], Owner, BuildHasherDefault<Quick>>,
+    /// The modules that each one needs, in the order of first need.
+    links: Vec<Vec<usize>>,
 }
 
 impl<'a> Graph<'a> {
-    /// Finds the owner of every needed symbol. Of several owners the last counts.
-    pub(super) fn new(modules: &'a [Module]) -> Self {
-        let exports = modules.iter().enumerate().flat_map(|(i, module)| module.exports().map(move |name| (name, i)));
-        let owners = exports.collect();
-        let links = modules.iter().map(|module| links(module, &owners)).collect();
-        Self { owners, links }
+    /// Finds the owner of every needed symbol. Of several owners the last counts. `tell` gets what is found.
+    pub(super) fn new(modules: &'a [Module], lookup: &Lookup<'a>, mut tell: impl FnMut(Finding<'a>)) -> Self {
+        let mut owners = HashMap::default();
+        let kernel = lookup.kernel.iter().map(|symbol| (symbol.name, Owner { module: None, crc: symbol.crc }));
+        owners.extend(kernel);
+        for (at, module) in modules.iter().enumerate() {
+            let owner = |export: Symbol<'_>| Owner { module: Some(at), crc: export.crc };
+            owners.extend(module.facts.exports.iter().map(|export| (lookup.prefix.strip(export.name), owner(export))));
+        }
+        let mut graph = Self { owners, links: Vec::with_capacity(modules.len()) };
+        for user in modules {
+            let links = graph.links_of(user, modules, lookup, &mut tell);
+            graph.links.push(links);
+        }
+        graph
+    }
+
+    fn links_of(
+        &self,
+        user: &'a Module,
+        modules: &'a [Module],
+        lookup: &Lookup<'_>,
+        tell: &mut impl FnMut(Finding<'a>),
+    ) -> Vec<usize> {
+        let mut links = Vec::new();
+        for need in user.facts.needs.iter() {
+            let Some((name, owner)) = self.owners.get_key_value(lookup.prefix.wanted(need.name)) else {
+                if !need.is_weak {
+                    tell(Finding::Unknown { user, symbol: need.name });
+                }
+                continue;
+            };
+            if lookup.has_crcs && owner.crc != need.crc && !need.is_weak {
+                tell(Finding::Disagreement { user, symbol: need.name });
+            }
+            if let Some(to) = owner.module.filter(|to| !links.contains(to)) {
+                links.push(to);
+                tell(Finding::Need { user, symbol: name, owner: &modules[to] });
+            }
+        }
+        links
+    }
+
+    /// The exported symbols with their owners, as kmod's table lists them.
+    pub(super) fn symbols(&self) -> Vec<(&'a [u8], usize)> {
+        let symbols = self.owners.iter().filter_map(|(name, owner)| Some((*name, owner.module?)));
+        hash::sorted(symbols, hash::SYMBOL_BUCKETS, |(name, _)| name)
     }
 
     /// All modules that each one needs, directly or not: users before what they use.
@@ -33,40 +118,45 @@ impl<'a> Graph<'a> {
     /// Modules that need each other in a ring.
     pub(super) fn dependencies(&self, modules: &[Module]) -> Result<Vec<Vec<usize>>, Cycles> {
         let ranks = self.ranks().map_err(|users| self.cycles(modules, &users))?;
-        Ok((0..modules.len()).map(|module| self.reachable(module, &ranks)).collect())
+        let mut seen_by = vec![usize::MAX; modules.len()];
+        Ok((0..modules.len()).map(|module| self.reachable(module, &ranks, &mut seen_by)).collect())
     }
 
     /// A number for each module, lower than those of all modules that it needs; which of the many such numberings
     /// is kmod's choice. On failure the number of users that could not be numbered before each module.
     fn ranks(&self) -> Result<Vec<usize>, Vec<usize>> {
         let mut users = vec![0; self.links.len()];
-        self.links.iter().flatten().for_each(|link| users[link.to] += 1);
+        self.links.iter().flatten().for_each(|to| users[*to] += 1);
         let mut free: Vec<usize> = (0..users.len()).filter(|module| users[*module] == 0).collect();
         let (mut ranks, mut next) = (vec![0; users.len()], 0);
         while let Some(module) = free.pop() {
             ranks[module] = next;
             next += 1;
-            for link in &self.links[module] {
-                users[link.to] -= 1;
-                if users[link.to] == 0 {
-                    free.push(link.to);
+            for to in &self.links[module] {
+                users[*to] -= 1;
+                if users[*to] == 0 {
+                    free.push(*to);
                 }
             }
         }
         if next == users.len() { Ok(ranks) } else { Err(users) }
     }
 
-    fn reachable(&self, module: usize, ranks: &[usize]) -> Vec<usize> {
-        let mut seen: Vec<usize> = self.links[module].iter().map(|link| link.to).collect();
-        let mut next = 0;
-        while let Some(module) = seen.get(next) {
-            let more = self.links[*module].iter().map(|link| link.to);
-            let more: Vec<usize> = more.filter(|to| !seen.contains(to)).collect();
-            seen.extend(more);
-            next += 1;
+    /// `seen_by` says for each module which one came to it last.
+    fn reachable(&self, module: usize, ranks: &[usize], seen_by: &mut [usize]) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        let (mut at, mut next) = (module, 0);
+        loop {
+            for to in &self.links[at] {
+                if std::mem::replace(&mut seen_by[*to], module) != module {
+                    found.push(*to);
+                }
+            }
+            let Some(further) = found.get(next) else { break };
+            (at, next) = (*further, next + 1);
         }
-        seen.sort_by_key(|module| ranks[*module]);
-        seen
+        found.sort_unstable_by_key(|module| ranks[*module]);
+        found
     }
 
     /// The rings among the modules that still have users. From each such module, unless a ring found before holds
@@ -80,7 +170,7 @@ impl<'a> Graph<'a> {
             }
             for ring in self.rings_from(start) {
                 ring.iter().for_each(|module| found[*module] = true);
-                cycles.0.push(ring.iter().map(|module| modules[*module].name.clone()).collect());
+                cycles.0.push(ring.iter().map(|module| modules[*module].place.name.clone()).collect());
             }
         }
         cycles
@@ -98,20 +188,8 @@ impl<'a> Graph<'a> {
                 continue;
             }
             visited[at] = true;
-            paths.extend(self.links[at].iter().map(|link| [&path[..], &[link.to]].concat()));
+            paths.extend(self.links[at].iter().map(|to| [&path[..], &[*to]].concat()));
         }
         rings
     }
-}
-
-fn links<'a>(module: &'a Module, owners: &HashMap<&'a [u8], usize>) -> Vec<Link<'a>> {
-    let mut links: Vec<Link<'a>> = Vec::new();
-    for symbol in module.needs() {
-        // On 64-bit PowerPC the symbol of a function's code begins with a dot.
-        let Some(&to) = owners.get(symbol.strip_prefix(b".").unwrap_or(symbol)) else { continue };
-        if !links.iter().any(|link| link.to == to) {
-            links.push(Link { to, symbol });
-        }
-    }
-    links
 }

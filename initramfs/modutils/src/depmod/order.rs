@@ -6,9 +6,8 @@ use super::{cause, hash, place::Place};
 use crate::log::{Log, Priority};
 
 /// Sorts as kmod's table of names does.
-pub(super) fn by_table(mut places: Vec<Place>) -> Vec<Place> {
-    hash::sort(&mut places, hash::MODULE_BUCKETS, |place| place.name.as_bytes());
-    places
+pub(super) fn by_table(places: impl Iterator<Item = Place>) -> Vec<Place> {
+    hash::sorted(places, hash::MODULE_BUCKETS, |place| place.name.as_bytes())
 }
 
 /// Sorts as `modules.order` lists them; those it does not name come last, as they were.

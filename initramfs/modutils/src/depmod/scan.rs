@@ -41,7 +41,7 @@ pub(super) fn scan(log: &Log, directory: &Path, config: &Config) -> Option<Vec<P
         // The rest can be indexed without it.
         let _ = walk.run(external, found);
     }
-    Some(order::by_table(chosen.into_values().collect()))
+    Some(order::by_table(chosen.into_values()))
 }
 
 /// One of each module name of files that are given, as [`scan`] does it.
@@ -52,7 +52,7 @@ pub(super) fn choose_from(config: &Config, places: impl IntoIterator<Item = Plac
             chosen.insert(place.name.clone(), place);
         }
     }
-    order::by_table(chosen.into_values().collect())
+    order::by_table(chosen.into_values())
 }
 
 fn is_wanted(config: &Config, chosen: &HashMap<String, Place>, place: &Place) -> bool {
@@ -99,7 +99,7 @@ pub(super) fn given(log: &Log, directory: &Path, files: &[String]) -> Option<Vec
         log.fail(Priority::Fatal, problem);
         return None;
     }
-    Some(order::by_table(chosen.into_values().collect()))
+    Some(order::by_table(chosen.into_values()))
 }
 
 /// Whether no module is newer than `modules.dep`. Times count in seconds.

@@ -2,82 +2,93 @@
 
 use std::io::Write as _;
 
-use modfile::modinfo::Modinfo;
+use super::{Index, Module};
 
-use super::{File, Index, Module, hash};
-
-/// All files, in the order in which kmod writes them.
-pub(super) fn files(index: &Index) -> Vec<File> {
-    vec![
-        ("modules.dep", dep(index)),
-        ("modules.alias", alias(index)),
-        ("modules.softdep", softdep(index)),
-        ("modules.weakdep", weakdep(index)),
-        ("modules.symbols", symbols(index)),
-        ("modules.devname", devname(index)),
-    ]
-}
-
-fn dep(index: &Index) -> Vec<u8> {
+/// `modules.dep`.
+pub(super) fn dep(index: &Index<'_>) -> Vec<u8> {
     let mut text = Vec::new();
-    for (module, dependencies) in index.modules.iter().zip(&index.dependencies) {
-        text.extend([module.path.as_bytes(), b":"].concat());
-        for dependency in dependencies {
-            text.extend([b" ", index.modules[*dependency].path.as_bytes()].concat());
-        }
+    for module in 0..index.modules.len() {
+        dep_line(index, module, &mut text);
         text.push(b'\n');
     }
     text
 }
 
-fn alias(index: &Index) -> Vec<u8> {
+/// A module and all that it needs, without a line break.
+pub(super) fn dep_line(index: &Index<'_>, module: usize, text: &mut Vec<u8>) {
+    text.extend_from_slice(index.modules[module].place.listed());
+    text.push(b':');
+    for dependency in &index.dependencies[module] {
+        text.push(b' ');
+        text.extend_from_slice(index.modules[*dependency].place.listed());
+    }
+}
+
+/// `modules.alias`.
+pub(super) fn alias(index: &Index<'_>) -> Vec<u8> {
     listed(index, "alias", "# Aliases extracted from modules themselves.\n", |module, alias| {
-        [b"alias ", alias, b" ", module.name.as_bytes(), b"\n"].concat()
+        [b"alias ", alias, b" ", module, b"\n"]
     })
 }
 
-fn softdep(index: &Index) -> Vec<u8> {
+/// `modules.softdep`.
+pub(super) fn softdep(index: &Index<'_>) -> Vec<u8> {
     listed(index, "softdep", "# Soft dependencies extracted from modules themselves.\n", |module, names| {
-        [b"softdep ", module.name.as_bytes(), b" ", names, b"\n"].concat()
+        [b"softdep ", module, b" ", names, b"\n"]
     })
 }
 
-fn weakdep(index: &Index) -> Vec<u8> {
+/// `modules.weakdep`.
+pub(super) fn weakdep(index: &Index<'_>) -> Vec<u8> {
     listed(index, "weakdep", "# Weak dependencies extracted from modules themselves.\n", |module, names| {
-        [b"weakdep ", module.name.as_bytes(), b" ", names, b"\n"].concat()
+        [b"weakdep ", module, b" ", names, b"\n"]
     })
 }
 
-/// A heading, then a line for each `.modinfo` string with that key, modules in order.
-fn listed(index: &Index, key: &str, heading: &str, line: impl Fn(&Module, &[u8]) -> Vec<u8>) -> Vec<u8> {
+/// A heading, then a line for each `.modinfo` string with that key, modules in order. `line` gets a module's name and
+/// a string.
+fn listed(
+    index: &Index<'_>,
+    key: &str,
+    heading: &str,
+    line: impl for<'a> Fn(&'a [u8], &'a [u8]) -> [&'a [u8]; 5],
+) -> Vec<u8> {
     let mut text = heading.as_bytes().to_vec();
-    for module in &index.modules {
-        Modinfo::new(&module.modinfo).values(key).for_each(|value| text.extend(line(module, value)));
+    for module in index.modules {
+        for value in module.facts.values(key) {
+            line(module.place.name.as_bytes(), value).iter().for_each(|part| text.extend_from_slice(part));
+        }
     }
     text
 }
 
-fn symbols(index: &Index) -> Vec<u8> {
+/// `modules.symbols`.
+pub(super) fn symbols(index: &Index<'_>) -> Vec<u8> {
     let mut text = b"# Aliases for symbols, used by symbol_request().\n".to_vec();
-    let mut symbols: Vec<(&[u8], &str)> =
-        index.symbols.iter().map(|(name, owner)| (name.as_slice(), index.modules[*owner].name.as_str())).collect();
-    hash::sort(&mut symbols, hash::SYMBOL_BUCKETS, |(name, _)| name);
-    for (name, owner) in symbols {
-        text.extend([b"alias symbol:", name, b" ", owner.as_bytes(), b"\n"].concat());
+    for (name, owner) in &index.symbols {
+        for part in [b"alias symbol:", *name, b" ", index.modules[*owner].place.name.as_bytes(), b"\n"] {
+            text.extend_from_slice(part);
+        }
     }
     text
 }
 
-/// Nothing at all when no module has a device node of its own.
-fn devname(index: &Index) -> Vec<u8> {
+/// `modules.devname`: nothing at all when no module has a device node of its own. Modules that name one but not its
+/// number go to `incomplete`.
+pub(super) fn devname(index: &Index<'_>, mut incomplete: impl FnMut(&Module, &[u8])) -> Vec<u8> {
     let mut text = Vec::new();
-    for module in &index.modules {
-        if let Some(Devname { node, device: Some((kind, major, minor)) }) = Devname::of(module) {
-            if text.is_empty() {
-                text.extend(b"# Device nodes to trigger on-demand module loading.\n");
+    for module in index.modules {
+        match Devname::of(module) {
+            None => {}
+            Some(Devname { node, device: None }) => incomplete(module, node),
+            Some(Devname { node, device: Some((kind, major, minor)) }) => {
+                if text.is_empty() {
+                    text.extend(b"# Device nodes to trigger on-demand module loading.\n");
+                }
+                let name = &module.place.name;
+                text.extend([name.as_bytes(), b" ", node, b" "].concat());
+                writeln!(text, "{kind}{major}:{minor}").expect("a Vec takes every byte");
             }
-            text.extend([module.name.as_bytes(), b" ", node, b" "].concat());
-            writeln!(text, "{kind}{major}:{minor}").expect("a Vec takes every byte");
         }
     }
     text
@@ -88,14 +99,14 @@ pub(super) struct Devname<'a> {
     /// Name below `/dev`.
     pub(super) node: &'a [u8],
     /// `c` or `b`, major and minor number.
-    device: Option<(char, u32, u32)>,
+    pub(super) device: Option<(char, u32, u32)>,
 }
 
 impl<'a> Devname<'a> {
     /// The first name and number that complete each other; a name without any number where there is only that.
     pub(super) fn of(module: &'a Module) -> Option<Self> {
         let (mut node, mut device) = (None, None);
-        for alias in Modinfo::new(&module.modinfo).aliases() {
+        for alias in module.facts.values("alias") {
             if let Some(name) = alias.strip_prefix(b"devname:") {
                 node = Some(name);
             } else {
@@ -106,11 +117,6 @@ impl<'a> Devname<'a> {
             }
         }
         Some(Self { node: node?, device })
-    }
-
-    /// Whether the node's number is not known, so that it cannot be made.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.device.is_none()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     fs::File,
     io::{self, Read as _},
     ops::Range,
@@ -17,7 +18,7 @@ use modfile::{
 };
 
 use crate::{
-    compress::{MAGIC_BYTES, compression, unpack},
+    compress::{MAGIC_BYTES, compression, unpack_into},
     sys::Refusal,
 };
 
@@ -34,8 +35,8 @@ const WINDOW_BYTES: u64 = 64 << 10;
 pub(super) struct Trouble {
     /// kmod's error number for it.
     pub(super) refusal: Refusal,
-    /// What the decompressor said, in kmod's words.
-    pub(super) unpacking: Option<&'static str>,
+    /// What the decompressor said, in the words of kmod's library.
+    pub(super) unpacking: Option<String>,
 }
 
 impl Trouble {
@@ -75,21 +76,40 @@ pub(super) fn read<T>(path: &Path, tell: impl FnOnce(Modinfo<'_>, Option<Signatu
     let Some(kind) = compression(start) else {
         return parse(&Source::File(&file, file.metadata()?.len()), start, tell);
     };
-    let mut bytes = start.to_vec();
-    file.read_to_end(&mut bytes)?;
-    let bytes = unpack(bytes)
-        .map_err(|error| Trouble { unpacking: Some(words(kind, &error)), ..Trouble::new(libc::EINVAL) })?;
-    parse(&Source::Memory(&bytes), &bytes[..bytes.len().min(HEADER_BYTES)], tell)
+    UNPACKED.with_borrow_mut(|module| {
+        let mut packed = start.to_vec();
+        file.read_to_end(&mut packed)?;
+        unpack_into(&packed, module).map_err(|error| Trouble {
+            unpacking: Some(format!("{}: {error}", function(kind))),
+            ..Trouble::new(libc::EINVAL)
+        })?;
+        parse(&Source::Memory(module), &module[..module.len().min(HEADER_BYTES)], tell)
+    })
+}
+
+thread_local! {
+    /// Where files are unpacked: new memory for each would cost more than what is done with it.
+    static UNPACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The function of kmod that unpacks; its messages begin with it.
+fn function(kind: &str) -> &'static str {
+    match kind {
+        "xz" => "xz_uncompress_belch",
+        "zstd" => "kmod_file_load_zstd",
+        _ => "load_zlib",
+    }
 }
 
 fn read_start(file: &mut File, start: &mut [u8]) -> io::Result<usize> {
     let mut len = 0;
-    loop {
+    while len < start.len() {
         match file.read(&mut start[len..])? {
-            0 => return Ok(len),
+            0 => break,
             more => len += more,
         }
     }
+    Ok(len)
 }
 
 fn parse<T>(
@@ -163,13 +183,82 @@ impl<'a> Window<'a> {
     }
 }
 
-/// The words of kmod's libraries, as far as ours say the same.
-fn words(kind: &str, error: &io::Error) -> &'static str {
-    match (kind, error.kind()) {
-        ("xz", io::ErrorKind::UnexpectedEof) => "xz_uncompress_belch: xz: Unexpected end of input",
-        ("xz", _) => "xz_uncompress_belch: xz: File is corrupt",
-        ("zstd", io::ErrorKind::UnexpectedEof) => "kmod_file_load_zstd: zstd: Src size is incorrect",
-        ("zstd", _) => "kmod_file_load_zstd: zstd: Data corruption detected",
-        _ => "load_zlib: gzip: File is corrupt",
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use modfile::write::Module;
+
+    use super::*;
+
+    fn module() -> Vec<u8> {
+        Module::new("a").modinfo("license", "GPL").exports("symbol").build()
+    }
+
+    fn signed(module: &[u8], len: u32) -> Vec<u8> {
+        let trailer = [&[1, 4, 1, 2, 0, 0, 0, 0][..], &len.to_be_bytes(), b"~Module signature appended~\n"].concat();
+        [module, b"Me", &vec![7; len as usize], &trailer].concat()
+    }
+
+    /// The licence, and the signer with the length of the signature.
+    type Told = (Option<Vec<u8>>, Option<(Vec<u8>, usize)>);
+
+    fn told(bytes: &[u8]) -> Result<Told, Trouble> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.ko");
+        fs::write(&path, bytes).unwrap();
+        read(&path, |info, signature| {
+            let signature = signature.map(|signature| (signature.signer.to_vec(), signature.signature.len()));
+            (info.get("license").map(Into::into), signature)
+        })
+    }
+
+    #[test]
+    fn contents_are_found_wherever_they_lie() {
+        let (module, gpl) = (module(), Some(b"GPL".to_vec()));
+        assert_eq!(told(&module), Ok((gpl.clone(), None)));
+        for signature in [1, 300, 5000, 100_000] {
+            // Also with the section table far away from the file's end.
+            for gap in [0, 10_000, 200_000] {
+                let file = signed(&[&module[..], &vec![0; gap]].concat(), signature);
+                let expected = Some((b"Me".to_vec(), signature as usize));
+                assert_eq!(told(&file), Ok((gpl.clone(), expected)), "{signature} bytes after {gap}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_packed_file_tells_the_same() {
+        let file = signed(&module(), 300);
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        io::Write::write_all(&mut encoder, &file).unwrap();
+        assert_eq!(told(&encoder.finish().unwrap()), told(&file));
+    }
+
+    #[test]
+    fn errors_have_kmods_numbers() {
+        let module = module();
+        let no_info = Module::new("a").build();
+        let name = no_info.windows(9).position(|window| window == b".modinfo\0").unwrap();
+        let no_info = [&no_info[..name], b".other__\0", &no_info[name + 9..]].concat();
+        for (bytes, errno) in [
+            (&b""[..], libc::EINVAL),
+            (b"\x7fELF\x02", libc::EINVAL),
+            (b"\x7fELF\x02\x01", libc::ENOEXEC),
+            (b"no module at all, but long enough for one", libc::ENOEXEC),
+            (&module[..100], libc::EINVAL),
+            (&no_info, libc::ENODATA),
+        ] {
+            assert_eq!(told(bytes), Err(Trouble::new(errno)), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_unpacked_has_the_librarys_words() {
+        let trouble = told(b"\xfd7zXZ\0").unwrap_err();
+        assert_eq!(trouble.unpacking.as_deref(), Some("xz_uncompress_belch: xz: Unexpected end of input"));
+        let trouble = told(b"\xfd7zXZ\0not at all").unwrap_err();
+        assert_eq!(trouble.unpacking.as_deref(), Some("xz_uncompress_belch: xz: File is corrupt"));
+        assert!(trouble.refusal.is(libc::EINVAL));
     }
 }

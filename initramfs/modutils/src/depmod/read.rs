@@ -1,0 +1,184 @@
+//! Reading the modules: several at a time, of each only what is needed.
+//!
+//! ```text
+//! plain       ELF header ─▶ section headers ─▶ names ─▶ the five sections of interest    28 % of a tree's pages
+//! compressed  all of it, unpacked into memory that the thread keeps
+//! ```
+
+use std::{
+    fs::{self, File},
+    io,
+    num::NonZero,
+    ops::Range,
+    os::unix::fs::{FileExt as _, FileTypeExt as _, OpenOptionsExt as _},
+    panic,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use modfile::elf::Elf;
+
+use super::{cause, facts::Facts, place::Place};
+use crate::{
+    compress::{MAGIC_BYTES, UNPACKED_BYTES_MAX, compression, unpack_into},
+    sys::strerror,
+};
+
+/// Sections that are read of a plain file, besides its symbols. Checksums of exports may lie in any section, so that
+/// with them all of it is.
+const SECTIONS: [&str; 5] =
+    [".modinfo", "__versions", "__version_ext_crcs", "__version_ext_names", "__ksymtab_strings"];
+
+/// At the beginning of a file: the ELF header and, as a rule, nothing else of use.
+const START_BYTES: usize = 64;
+
+/// A thread is not worth its start for fewer modules.
+const MODULES_PER_THREAD: usize = 32;
+
+/// What was read of a module, or the messages that say why it was not.
+pub(super) type Reading = Result<Facts, Vec<String>>;
+
+/// Reads the modules at these positions, over all processors. In the order of `wanted`.
+pub(super) fn all(places: &[Place], wanted: &[usize], with_crcs: bool) -> Vec<Reading> {
+    let order = by_weight(places, wanted);
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let (mut reader, mut done) = (Reader::default(), Vec::new());
+        while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((at, reader.read(&places[wanted[at]], with_crcs)));
+        }
+        done
+    };
+    let helpers = processors.min(wanted.len() / MODULES_PER_THREAD).saturating_sub(1);
+    let mut done = thread::scope(|scope| {
+        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for helper in helpers {
+            done.extend(helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, reading)| reading).collect()
+}
+
+/// The order of work, as positions in `wanted`: large compressed files first, so that no thread is left alone with one
+/// at the end. Plain files take too little time to be worth asking for their size.
+fn by_weight(places: &[Place], wanted: &[usize]) -> Vec<usize> {
+    let weight = |at: &usize| {
+        let path = places[wanted[*at]].path();
+        let is_plain = path.extension().is_some_and(|extension| extension == "ko");
+        if is_plain { 0 } else { fs::metadata(path).map_or(0, |metadata| metadata.len()) }
+    };
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_cached_key(|at| std::cmp::Reverse(weight(at)));
+    order
+}
+
+/// Reads one module after the other, with memory that it keeps.
+#[derive(Default)]
+struct Reader {
+    /// The file's bytes at their own places; those not read are left over from other files.
+    file: Vec<u8>,
+    unpacked: Vec<u8>,
+}
+
+impl Reader {
+    fn read(&mut self, place: &Place, with_crcs: bool) -> Reading {
+        let path = place.path();
+        let failed = |why: String| format!("failed to load symbols from {}: {why}", path.display());
+        let (file, len) = open(path).map_err(|error| vec![failed(cause(&error))])?;
+        if len < MAGIC_BYTES {
+            return Err(vec![failed(strerror(libc::EINVAL))]);
+        }
+        self.make_room(len);
+        let start = 0..START_BYTES.min(len);
+        self.fetch(&file, start.clone()).map_err(|error| vec![failed(cause(&error))])?;
+        let bytes = if compression(&self.file[start]).is_some() {
+            self.fetch(&file, 0..len).map_err(|error| vec![failed(cause(&error))])?;
+            unpack_into(&self.file[..len], &mut self.unpacked)
+                .map_err(|error| vec![error.to_string(), failed(strerror(libc::EINVAL))])?;
+            &self.unpacked[..]
+        } else {
+            let fetched = if with_crcs { self.fetch(&file, 0..len) } else { self.fetch_parts(&file, len) };
+            fetched.map_err(|error| vec![failed(cause(&error))])?;
+            &self.file[..len]
+        };
+        let elf = Elf::parse(bytes).map_err(|_| vec![failed(why_not_elf(bytes))])?;
+        Ok(Facts::of(&elf, with_crcs))
+    }
+
+    /// Memory of a large file is not copied to get more of it: what it holds is of no use.
+    fn make_room(&mut self, len: usize) {
+        if self.file.len() < len {
+            self.file = Vec::new();
+            self.file = vec![0; len];
+        }
+    }
+
+    fn fetch(&mut self, file: &File, range: Range<usize>) -> io::Result<()> {
+        file.read_exact_at(&mut self.file[range.clone()], range.start as u64)
+    }
+
+    /// What is needed of a plain file. A damaged one is read as far as it is sound: the parser then finds the damage
+    /// before it comes to bytes that were not read.
+    fn fetch_parts(&mut self, file: &File, len: usize) -> io::Result<()> {
+        let inside = |range: Range<u64>| {
+            let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
+            (range.end <= len).then_some(range)
+        };
+        let Some(table) = Elf::table_range(&self.file[..START_BYTES.min(len)]).ok().and_then(inside) else {
+            return Ok(());
+        };
+        self.fetch(file, table)?;
+        let Some(names) = Elf::parse(&self.file[..len]).ok().and_then(|elf| inside(elf.names_range())) else {
+            return Ok(());
+        };
+        self.fetch(file, names)?;
+        for range in parts(&self.file[..len]).unwrap_or_else(|_| vec![0..len]) {
+            self.fetch(file, range)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where all lies that [`Facts::of`] looks at, neighbours as one.
+fn parts(bytes: &[u8]) -> Result<Vec<Range<usize>>, modfile::Error> {
+    let elf = Elf::parse(bytes)?;
+    let range = |section: modfile::elf::Section<'_>| section.offset..section.offset + section.data.len() as u64;
+    let mut ranges: Vec<_> = elf.sections_named(SECTIONS)?.into_iter().flatten().map(range).collect();
+    ranges.extend(elf.symbol_table().map(|symbols| symbols.ranges()).into_iter().flatten());
+    ranges.retain(|range| !range.is_empty());
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.dedup_by(|later, before| {
+        // Padding between sections costs less than another call.
+        let joins = later.start <= before.end + 64;
+        if joins {
+            before.end = before.end.max(later.end);
+        }
+        joins
+    });
+    Ok(ranges.into_iter().map(|range| range.start as usize..range.end as usize).collect())
+}
+
+/// Opens without waiting for a writer, should it be a pipe.
+fn open(path: &Path) -> io::Result<(File, usize)> {
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::from_raw_os_error(libc::EISDIR));
+    }
+    if kind.is_fifo() || kind.is_socket() || kind.is_char_device() || metadata.len() > UNPACKED_BYTES_MAX {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    Ok((file, metadata.len() as usize))
+}
+
+/// kmod's words for what is no ELF file, and for what is a damaged one.
+fn why_not_elf(bytes: &[u8]) -> String {
+    let is_elf = matches!(bytes, [0x7f, b'E', b'L', b'F', 1 | 2, 1 | 2, ..]);
+    strerror(if is_elf { libc::EINVAL } else { libc::ENOEXEC })
+}
