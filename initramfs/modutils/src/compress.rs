@@ -12,6 +12,9 @@ pub const MAGIC_BYTES: usize = 6;
 /// A module unpacks to this many bytes at most. The largest of a distribution are a few ten MiB; more is a bomb.
 pub const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 
+/// Memory that served for a larger file is given back where less than one part of this many would be used.
+pub const WASTE_MAX: usize = 4;
+
 /// The compression, by the kernel's name for it; None for a plain file.
 pub fn compression(start: &[u8]) -> Option<&'static str> {
     match start {
@@ -70,7 +73,11 @@ fn unpack_xz(file: &[u8], module: &mut Vec<u8>) -> Result<(), String> {
     // No limit on the decoder's memory: it is the dictionary's size, which the limit on the output bounds.
     let decoder = Stream::new_stream_decoder(u64::MAX, liblzma::stream::CONCATENATED);
     let mut decoder = decoder.map_err(xz_words)?;
-    module.reserve_exact(xz_size(file).unwrap_or(4 * file.len() as u64).min(UNPACKED_BYTES_MAX) as usize);
+    let size = xz_size(file).unwrap_or(4 * file.len() as u64).min(UNPACKED_BYTES_MAX) as usize;
+    if module.capacity() / WASTE_MAX > size {
+        *module = Vec::new();
+    }
+    module.reserve_exact(size);
     loop {
         let before = (decoder.total_in(), decoder.total_out());
         let rest = file.get(before.0 as usize..).unwrap_or_default();
@@ -95,17 +102,23 @@ fn xz_words(error: liblzma::stream::Error) -> String {
     }
 }
 
-/// How long the contents are, as the index at the file's end says, if it is as simple as usual: one stream of one
-/// block. Only a hint: nothing has been checked.
+/// How long the contents are, as the index at the file's end says, if it is as simple as usual: one stream. Only a
+/// hint: nothing has been checked.
 fn xz_size(file: &[u8]) -> Option<u64> {
     // The last twelve bytes: checksum, size of the index in words of four bytes, flags, mark.
     let (rest, footer) = file.split_last_chunk::<12>()?;
     let words = u32::from_le_bytes(*footer[4..].first_chunk()?);
     let index_len = (usize::try_from(words).ok()?.checked_add(1)?).checked_mul(4)?;
     // The index: a zero, the number of blocks, then for each the size in the file and in the output.
-    let index = rest.get(rest.len().checked_sub(index_len)?..)?.strip_prefix(&[0, 1])?;
-    let (_, index) = number(index)?;
-    Some(number(index)?.0)
+    let index = rest.get(rest.len().checked_sub(index_len)?..)?.strip_prefix(&[0])?;
+    let (blocks, mut index) = number(index)?;
+    let mut size = 0u64;
+    for _ in 0..blocks {
+        let (_, after) = number(index)?;
+        let (unpacked, after) = number(after)?;
+        (size, index) = (size.checked_add(unpacked)?, after);
+    }
+    Some(size)
 }
 
 /// A number of the index: seven bits in each byte, the lowest first; the top bit says that more follow.

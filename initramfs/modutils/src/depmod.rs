@@ -90,7 +90,7 @@ impl fmt::Display for Cycles {
 /// # Errors
 /// A damaged module, modules that need each other, or a name that is not ASCII.
 pub fn index(modules: &[(String, &[u8])]) -> Result<Vec<File>, Error> {
-    let directory = Path::new("/");
+    let directory = Path::new("");
     let places = modules.iter().map(|(path, _)| Place::new(directory, format!("/{path}").as_bytes()));
     let places = scan::choose_from(&config::Config::preset(), places);
     let contents: HashMap<&[u8], &[u8]> = modules.iter().map(|(path, bytes)| (path.as_bytes(), *bytes)).collect();
@@ -133,7 +133,7 @@ impl<'a> Index<'a> {
 struct Sources<'a> {
     index: &'a Index<'a>,
     log: &'a Log,
-    /// Whether values that come twice are told of.
+    /// Whether patterns that a module has twice are told of.
     warns: bool,
     /// Where the lists of built-in modules lie; without it they are empty.
     directory: Option<&'a Path>,
@@ -141,13 +141,9 @@ struct Sources<'a> {
 
 impl Sources<'_> {
     /// Makes an index from a list that came with the kernel. Without the list it is an empty file, as with kmod.
-    fn from_list(
-        &self,
-        name: &str,
-        make: fn(&[u8], &Log, bool) -> Result<Vec<u8>, Unwritable>,
-    ) -> Result<Vec<u8>, Unwritable> {
+    fn of_list(&self, name: &str, make: fn(&[u8], &Log) -> Result<Vec<u8>, Unwritable>) -> Result<Vec<u8>, Unwritable> {
         let list = self.directory.map_or(Some(vec![]), |directory| binary::input(self.log, directory, name));
-        list.map_or(Ok(vec![]), |list| make(&list, self.log, self.warns))
+        list.map_or(Ok(vec![]), |list| make(&list, self.log))
     }
 
     fn devname(&self) -> Vec<u8> {
@@ -165,15 +161,15 @@ type Make = fn(&Sources<'_>) -> Result<Vec<u8>, Unwritable>;
 /// All files, in the order in which kmod writes them.
 const FILES: [(&str, Make); 11] = [
     ("modules.dep", |from| Ok(text::dep(from.index))),
-    ("modules.dep.bin", |from| binary::dep(from.index, from.log, from.warns)),
+    ("modules.dep.bin", |from| binary::dep(from.index, from.log)),
     ("modules.alias", |from| Ok(text::alias(from.index))),
     ("modules.alias.bin", |from| binary::alias(from.index, from.log, from.warns)),
     ("modules.softdep", |from| Ok(text::softdep(from.index))),
     ("modules.weakdep", |from| Ok(text::weakdep(from.index))),
     ("modules.symbols", |from| Ok(text::symbols(from.index))),
-    ("modules.symbols.bin", |from| binary::symbols(from.index, from.log, from.warns)),
-    ("modules.builtin.bin", |from| from.from_list("modules.builtin", binary::builtin)),
-    ("modules.builtin.alias.bin", |from| from.from_list("modules.builtin.modinfo", binary::builtin_alias)),
+    ("modules.symbols.bin", |from| binary::symbols(from.index, from.log)),
+    ("modules.builtin.bin", |from| from.of_list("modules.builtin", binary::builtin)),
+    ("modules.builtin.alias.bin", |from| from.of_list("modules.builtin.modinfo", binary::builtin_alias)),
     ("modules.devname", |from| Ok(from.devname())),
 ];
 

@@ -1,6 +1,6 @@
 //! The binary indexes, byte for byte as kmod 34 writes them, and what only shows while they are made.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{borrow::Cow, collections::HashSet, fs, path::Path};
 
 use modfile::{
     alias::{module_name, normalise},
@@ -38,16 +38,16 @@ fn char(code: u8) -> char {
 }
 
 /// One binary index in the making.
-pub(super) struct Binary<'a> {
+struct Binary<'a> {
     builder: Builder,
     log: &'a Log,
-    /// Of which kind its keys are, and those that it has, where values that come twice are to be told of.
-    duplicates: Option<(&'static str, HashSet<(Vec<u8>, Vec<u8>)>)>,
+    /// Which patterns it has for which modules, where those that come twice are to be told of.
+    seen: Option<HashSet<[Vec<u8>; 2]>>,
 }
 
 impl<'a> Binary<'a> {
-    fn new(log: &'a Log, warns: bool, what: &'static str) -> Self {
-        Self { builder: Builder::default(), log, duplicates: warns.then(|| (what, HashSet::new())) }
+    fn new(log: &'a Log) -> Self {
+        Self { builder: Builder::default(), log, seen: None }
     }
 
     fn insert(&mut self, key: &[u8], value: &[u8], priority: usize) -> Result<(), Unwritable> {
@@ -57,33 +57,30 @@ impl<'a> Binary<'a> {
                 Some(&code) => Unwritable::NotAscii { key: text, code },
                 None => Unwritable::Limit { key: text, cause },
             }
-        })?;
-        if let Some((what, seen)) = &mut self.duplicates
-            && !seen.insert((key.to_vec(), value.to_vec()))
-        {
-            let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
-            let pair = if *what == "deps" { value.into_owned() } else { format!("{key} {value}") };
-            self.log.write(Priority::Warning, format_args!("duplicate module {what}:\n{pair}"));
-        }
-        Ok(())
+        })
     }
 
     /// Inserts a pattern; one with a bracket that has no partner is told of and left out.
     fn insert_pattern(&mut self, pattern: &[u8], module: &[u8], priority: usize) -> Result<(), Unwritable> {
         let shown = String::from_utf8_lossy(pattern);
-        match normalise(&shown) {
-            None => self.log.write(Priority::Warning, format_args!("Unmatched bracket in {shown}")),
-            // Not UTF-8: not ASCII either, which the index says better.
-            Some(_) if matches!(shown, std::borrow::Cow::Owned(_)) => self.insert(pattern, module, priority)?,
-            Some(normal) => self.insert(normal.as_bytes(), module, priority)?,
+        let Some(normal) = normalise(&shown) else {
+            self.log.write(Priority::Warning, format_args!("Unmatched bracket in {shown}"));
+            return Ok(());
+        };
+        // What is not UTF-8 is not ASCII either, and the message shall be of what is in the module.
+        let key = if matches!(shown, Cow::Owned(_)) { pattern } else { normal.as_bytes() };
+        self.insert(key, module, priority)?;
+        if self.seen.as_mut().is_some_and(|seen| !seen.insert([key.to_vec(), module.to_vec()])) {
+            let module = String::from_utf8_lossy(module);
+            self.log.write(Priority::Warning, format_args!("duplicate module alias:\n{normal} {module}"));
         }
         Ok(())
     }
 }
 
 /// `modules.dep.bin`.
-pub(super) fn dep(index: &Index<'_>, log: &Log, warns: bool) -> Result<Vec<u8>, Unwritable> {
-    let (mut binary, mut line) = (Binary::new(log, warns, "deps"), Vec::new());
+pub(super) fn dep(index: &Index<'_>, log: &Log) -> Result<Vec<u8>, Unwritable> {
+    let (mut binary, mut line) = (Binary::new(log), Vec::new());
     for (at, module) in index.modules.iter().enumerate() {
         line.clear();
         text::dep_line(index, at, &mut line);
@@ -92,9 +89,9 @@ pub(super) fn dep(index: &Index<'_>, log: &Log, warns: bool) -> Result<Vec<u8>, 
     Ok(binary.builder.build())
 }
 
-/// `modules.alias.bin`.
+/// `modules.alias.bin`. Patterns that a module has twice are told of if `warns` is set.
 pub(super) fn alias(index: &Index<'_>, log: &Log, warns: bool) -> Result<Vec<u8>, Unwritable> {
-    let mut binary = Binary::new(log, warns, "alias");
+    let mut binary = Binary { seen: warns.then(HashSet::new), ..Binary::new(log) };
     for (at, module) in index.modules.iter().enumerate() {
         for alias in module.facts.values("alias") {
             binary.insert_pattern(alias, module.place.name.as_bytes(), at)?;
@@ -104,8 +101,8 @@ pub(super) fn alias(index: &Index<'_>, log: &Log, warns: bool) -> Result<Vec<u8>
 }
 
 /// `modules.symbols.bin`.
-pub(super) fn symbols(index: &Index<'_>, log: &Log, warns: bool) -> Result<Vec<u8>, Unwritable> {
-    let (mut binary, mut key) = (Binary::new(log, warns, "syms"), b"symbol:".to_vec());
+pub(super) fn symbols(index: &Index<'_>, log: &Log) -> Result<Vec<u8>, Unwritable> {
+    let (mut binary, mut key) = (Binary::new(log), b"symbol:".to_vec());
     for (name, owner) in &index.symbols {
         key.truncate(b"symbol:".len());
         key.extend_from_slice(name);
@@ -114,13 +111,14 @@ pub(super) fn symbols(index: &Index<'_>, log: &Log, warns: bool) -> Result<Vec<u
     Ok(binary.builder.build())
 }
 
-/// `modules.builtin.bin`, from the text of `modules.builtin`.
-pub(super) fn builtin(text: &[u8], log: &Log, warns: bool) -> Result<Vec<u8>, Unwritable> {
-    let mut binary = Binary::new(log, warns, "builtin");
+/// `modules.builtin.bin`, from the text of `modules.builtin`. A name ends at its first dot, or else with the line break
+/// in it.
+pub(super) fn builtin(text: &[u8], log: &Log) -> Result<Vec<u8>, Unwritable> {
+    let mut binary = Binary::new(log);
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let shown = String::from_utf8_lossy(line);
         if line.first().is_some_and(u8::is_ascii_alphabetic) {
-            binary.insert(module_name(&shown).trim_end().as_bytes(), b"", 0)?;
+            binary.insert(module_name(&shown).as_bytes(), b"", 0)?;
         } else {
             log.error(format_args!("Invalid modules.builtin line: {shown}"));
         }
@@ -128,16 +126,22 @@ pub(super) fn builtin(text: &[u8], log: &Log, warns: bool) -> Result<Vec<u8>, Un
     Ok(binary.builder.build())
 }
 
-/// `modules.builtin.alias.bin`, from the contents of `modules.builtin.modinfo`.
-pub(super) fn builtin_alias(text: &[u8], log: &Log, warns: bool) -> Result<Vec<u8>, Unwritable> {
-    let mut binary = Binary::new(log, warns, "builtin alias");
+/// `modules.builtin.alias.bin`, from the contents of `modules.builtin.modinfo`. A string without `=` ends the reading.
+pub(super) fn builtin_alias(text: &[u8], log: &Log) -> Result<Vec<u8>, Unwritable> {
+    let mut binary = Binary::new(log);
     for entry in text.split_inclusive(|byte| *byte == 0).filter_map(|entry| entry.strip_suffix(b"\0")) {
-        let Some(dot) = entry.iter().position(|byte| *byte == b'.') else { continue };
-        if let Some(alias) = entry[dot + 1..].strip_prefix(b"alias=") {
-            binary.insert_pattern(alias, &entry[..dot], 0)?;
+        let Some((module, string)) = split_at(entry, b'.') else { continue };
+        let Some((key, alias)) = split_at(string, b'=') else { break };
+        if key == b"alias" && !module.is_empty() && !alias.is_empty() {
+            binary.insert_pattern(alias, module, 0)?;
         }
     }
     Ok(binary.builder.build())
+}
+
+fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == separator)?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 /// A list that came with the kernel. Without it the index is an empty file, as with kmod.

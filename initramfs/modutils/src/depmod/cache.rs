@@ -9,7 +9,10 @@
 //! ```
 //! A file is known by its path and stamp. A cache that is damaged, or of another version, is as good as none.
 
-use std::{cell::OnceCell, collections::HashMap, fs, hash::Hasher as _, io, ops::Range, path::Path, time::SystemTime};
+use std::{
+    cell::OnceCell, collections::HashMap, fs, hash::Hasher as _, io, ops::Range, os::unix::fs::MetadataExt as _,
+    path::Path, time::SystemTime,
+};
 
 use super::{
     facts::{Facts, Symbol, Symbols},
@@ -23,7 +26,10 @@ const HEADING: &[u8] = concat!("depmod cache 1, modutils ", env!("CARGO_PKG_VERS
 
 /// A file changed that shortly before it was read may change again without a new time, nanoseconds: clocks of file
 /// systems tick 100 times a second.
-const TICK: i128 = 20_000_000;
+const TICK: u128 = 20_000_000;
+
+/// Nanoseconds.
+const SECOND: u64 = 1_000_000_000;
 
 /// What tells whether a file is still the same, without reading it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,17 +38,11 @@ pub(super) struct Stamp([u64; 5]);
 impl Stamp {
     /// Of a file, all zeros if it is not there.
     pub(super) fn of(path: &Path) -> Self {
-        let Ok(stat) = rustix::fs::stat(path) else { return Self::default() };
+        let Ok(file) = fs::metadata(path) else { return Self::default() };
         let time =
-            |seconds: i64, nanoseconds: u64| (seconds as u64).wrapping_mul(1_000_000_000).wrapping_add(nanoseconds);
-        let modified = time(stat.st_mtime, stat.st_mtime_nsec as u64);
-        Self([
-            stat.st_dev as u64,
-            stat.st_ino as u64,
-            stat.st_size as u64,
-            modified,
-            time(stat.st_ctime, stat.st_ctime_nsec as u64),
-        ])
+            |seconds: i64, nanoseconds: i64| (seconds as u64).wrapping_mul(SECOND).wrapping_add(nanoseconds as u64);
+        let (modified, changed) = (time(file.mtime(), file.mtime_nsec()), time(file.ctime(), file.ctime_nsec()));
+        Self([file.dev(), file.ino(), file.size(), modified, changed])
     }
 
     /// The bytes that stand for it.
@@ -53,7 +53,7 @@ impl Stamp {
     /// Whether the file was left alone for long enough to be known by its times.
     fn is_settled(self, now: SystemTime) -> bool {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-        self.0[3..].iter().all(|time| i128::from(*time) + TICK < now as i128)
+        self.0[3..].iter().all(|time| u128::from(*time) + TICK < now)
     }
 }
 

@@ -66,7 +66,7 @@ Options:
 \t    --incremental      read only modules that are new or changed since the last time, and write nothing if
 \t                       there are none; what was read is kept in modules.depmod.cache beside the indexes
 \t-v, --verbose          say which module needs which, and for what
-\t-w, --warn             tell of keys that have the same value twice
+\t-w, --warn             tell of aliases that a module has twice
 \t-C, --config PATH      read PATH, a file or a directory, instead of the directories depmod.d
 \t-V, --version          show the version
 \t-h, --help             show this text

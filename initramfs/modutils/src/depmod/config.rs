@@ -133,6 +133,8 @@ impl Config {
                         rank += 1;
                     }
                 }
+                // These are of the module directory, whatever externals are called.
+                Search::Directory(directory) if directory.starts_with(b"/") => {}
                 Search::Directory(directory) if is_below(later, directory) => later_rank = Some(rank),
                 Search::Directory(directory) if is_below(before, directory) => before_rank = Some(rank),
                 Search::Directory(_) => {}
@@ -254,6 +256,7 @@ mod tests {
             ("search built-in updates", "updates/x/a.ko", "updates/y/a.ko", false),
             ("search external\nexternal * /opt/x", "/opt/x/1/a.ko", "/opt/x/2/a.ko", false),
             ("override a * kernel", "kernel/a.ko", "kernel/a.ko.xz", true),
+            ("search /opt/x\nexternal * /opt/x", "kernel/a.ko", "/opt/x/a.ko", false),
         ] {
             check(text, before, later, expected);
         }

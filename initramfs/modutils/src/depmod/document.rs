@@ -6,7 +6,7 @@
 //!    "aliases": ["fs-ext4"], "softdeps": ["pre: crc32c"], "weakdeps": [], "symbols": [],
 //!    "device": {"node": "fuse", "type": "c", "major": 10, "minor": 229} or null}, ...]}
 //! ```
-//! `path` and `dependencies` are as in `modules.dep`, in its order: what is needed last comes first.
+//! `path` and `dependencies` are as in `modules.dep`, in its order: they are loaded from the last to the first.
 
 use std::path::Path;
 

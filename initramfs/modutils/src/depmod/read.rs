@@ -21,7 +21,7 @@ use modfile::elf::Elf;
 
 use super::{cause, facts::Facts, place::Place};
 use crate::{
-    compress::{MAGIC_BYTES, UNPACKED_BYTES_MAX, compression, unpack_into},
+    compress::{MAGIC_BYTES, UNPACKED_BYTES_MAX, WASTE_MAX, compression, unpack_into},
     sys::strerror,
 };
 
@@ -33,6 +33,9 @@ const SECTIONS: [&str; 5] =
 /// At the beginning of a file: the ELF header and, as a rule, nothing else of use.
 const START_BYTES: usize = 64;
 
+/// Memory of this size stays whatever is read, bytes.
+const ROOM_MIN: usize = 1 << 18;
+
 /// A thread is not worth its start for fewer modules.
 const MODULES_PER_THREAD: usize = 32;
 
@@ -41,20 +44,19 @@ pub(super) type Reading = Result<Facts, Vec<String>>;
 
 /// Reads the modules at these positions, over all processors. In the order of `wanted`.
 pub(super) fn all(places: &[Place], wanted: &[usize], with_crcs: bool) -> Vec<Reading> {
-    let order = by_weight(places, wanted);
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let next = AtomicUsize::new(0);
-    let work = || {
+    let queue = Queue::new(places, wanted);
+    let work = |take: &dyn Fn() -> Option<usize>| {
         let (mut reader, mut done) = (Reader::default(), Vec::new());
-        while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(at) = take() {
             done.push((at, reader.read(&places[wanted[at]], with_crcs)));
         }
         done
     };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let helpers = processors.min(wanted.len() / MODULES_PER_THREAD).saturating_sub(1);
     let mut done = thread::scope(|scope| {
-        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
+        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(|| work(&|| queue.small()))).collect();
+        let mut done = work(&|| queue.large());
         for helper in helpers {
             done.extend(helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
         }
@@ -64,17 +66,41 @@ pub(super) fn all(places: &[Place], wanted: &[usize], with_crcs: bool) -> Vec<Re
     done.into_iter().map(|(_, reading)| reading).collect()
 }
 
-/// The order of work, as positions in `wanted`: large compressed files first, so that no thread is left alone with one
-/// at the end. Plain files take too little time to be worth asking for their size.
-fn by_weight(places: &[Place], wanted: &[usize]) -> Vec<usize> {
-    let weight = |at: &usize| {
-        let path = places[wanted[*at]].path();
-        let is_plain = path.extension().is_some_and(|extension| extension == "ko");
-        if is_plain { 0 } else { fs::metadata(path).map_or(0, |metadata| metadata.len()) }
-    };
-    let mut order: Vec<usize> = (0..wanted.len()).collect();
-    order.sort_by_cached_key(|at| std::cmp::Reverse(weight(at)));
-    order
+/// The work, taken from both ends: one thread has the largest files one after the other, so that their memory is not
+/// needed at the same time; the others come from the small end, and nobody waits long for the last one.
+struct Queue {
+    /// Positions, those of small files first.
+    order: Vec<usize>,
+    taken: AtomicUsize,
+    small: AtomicUsize,
+    large: AtomicUsize,
+}
+
+impl Queue {
+    fn new(places: &[Place], wanted: &[usize]) -> Self {
+        // Plain files take too little time and memory to be worth asking for their size.
+        let weight = |at: &usize| {
+            let path = places[wanted[*at]].path();
+            let is_plain = path.extension().is_some_and(|extension| extension == "ko");
+            if is_plain { 0 } else { fs::metadata(path).map_or(0, |metadata| metadata.len()) }
+        };
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        order.sort_by_cached_key(weight);
+        Self { order, taken: AtomicUsize::new(0), small: AtomicUsize::new(0), large: AtomicUsize::new(0) }
+    }
+
+    fn small(&self) -> Option<usize> {
+        self.is_one_left().then(|| self.order[self.small.fetch_add(1, Ordering::Relaxed)])
+    }
+
+    fn large(&self) -> Option<usize> {
+        self.is_one_left().then(|| self.order[self.order.len() - 1 - self.large.fetch_add(1, Ordering::Relaxed)])
+    }
+
+    /// Each yes is for one: both ends together never take more than there are.
+    fn is_one_left(&self) -> bool {
+        self.taken.fetch_add(1, Ordering::Relaxed) < self.order.len()
+    }
 }
 
 /// Reads one module after the other, with memory that it keeps.
@@ -110,9 +136,9 @@ impl Reader {
         Ok(Facts::of(&elf, with_crcs))
     }
 
-    /// Memory of a large file is not copied to get more of it: what it holds is of no use.
+    /// Memory is not copied to get more of it: what it holds is of no use.
     fn make_room(&mut self, len: usize) {
-        if self.file.len() < len {
+        if self.file.len() < len || self.file.len() / WASTE_MAX > len.max(ROOM_MIN) {
             self.file = Vec::new();
             self.file = vec![0; len];
         }
@@ -137,10 +163,10 @@ impl Reader {
             return Ok(());
         };
         self.fetch(file, names)?;
-        for range in parts(&self.file[..len]).unwrap_or_else(|_| vec![0..len]) {
-            self.fetch(file, range)?;
+        match parts(&self.file[..len]) {
+            Ok(parts) => parts.into_iter().try_for_each(|range| self.fetch(file, range)),
+            Err(_) => self.fetch(file, 0..len),
         }
-        Ok(())
     }
 }
 
@@ -179,6 +205,6 @@ fn open(path: &Path) -> io::Result<(File, usize)> {
 
 /// kmod's words for what is no ELF file, and for what is a damaged one.
 fn why_not_elf(bytes: &[u8]) -> String {
-    let is_elf = matches!(bytes, [0x7f, b'E', b'L', b'F', 1 | 2, 1 | 2, ..]);
+    let is_elf = bytes.len() >= 16 && bytes.starts_with(b"\x7fELF");
     strerror(if is_elf { libc::EINVAL } else { libc::ENOEXEC })
 }

@@ -80,26 +80,38 @@ pub(super) fn given(log: &Log, directory: &Path, files: &[String]) -> Option<Vec
     let mut chosen: HashMap<String, Place> = HashMap::new();
     for file in files {
         let place = Place::new(directory, file.as_bytes());
-        let problem = if !file.starts_with('/') {
-            format!("{file}: not absolute path.")
-        } else if let Err(error) = stat(place.path()) {
-            format!("could not create module {file}: {}", strerror(error.raw_os_error()))
-        } else if let Some(before) = chosen.get(&place.name) {
-            let (name, old) = (&place.name, before.path().display());
-            if before.path() != place.path() {
-                log.error(format_args!(
-                    "kmod_module '{name}' already exists with different path: new-path='{file}' old-path='{old}'"
-                ));
-            }
-            format!("could not create module {file}: {}", strerror(libc::EEXIST))
+        let problem = if file.starts_with('/') {
+            refusal(log, &place, chosen.get(&place.name))
         } else {
-            chosen.insert(place.name.clone(), place);
-            continue;
+            Some(format!("{file}: not absolute path."))
         };
-        log.fail(Priority::Fatal, problem);
-        return None;
+        if let Some(problem) = problem {
+            log.fail(Priority::Fatal, problem);
+            return None;
+        }
+        chosen.insert(place.name.clone(), place);
     }
     Some(order::by_table(chosen.into_values()))
+}
+
+/// Why a file cannot be indexed, perhaps since another of its name is.
+fn refusal(log: &Log, place: &Place, before: Option<&Place>) -> Option<String> {
+    let (name, path, exists) = (&place.name, place.path().display(), strerror(libc::EEXIST));
+    match (stat(place.path()), before) {
+        (Err(error), _) => Some(format!("could not create module {path}: {}", strerror(error.raw_os_error()))),
+        (Ok(_), None) => None,
+        (Ok(_), Some(before)) if before.path() == place.path() => {
+            log.error(format_args!("hash_add_unique {name}: {exists}"));
+            Some(format!("could not add module {path}: {exists}"))
+        }
+        (Ok(_), Some(before)) => {
+            let old = before.path().display();
+            log.error(format_args!(
+                "kmod_module '{name}' already exists with different path: new-path='{path}' old-path='{old}'"
+            ));
+            Some(format!("could not create module {path}: {exists}"))
+        }
+    }
 }
 
 /// Whether no module is newer than `modules.dep`. Times count in seconds.

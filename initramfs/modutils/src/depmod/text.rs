@@ -131,8 +131,17 @@ fn numbers(alias: &[u8]) -> Option<(char, u32, u32)> {
     Some((kind, major, minor))
 }
 
+/// A number as C's scanf reads it: blanks and a sign may come first, and 32 bits are kept.
 fn number(text: &[u8]) -> Option<(u32, &[u8])> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let number = str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
-    Some((number, &text[digits..]))
+    let text = text.trim_ascii_start();
+    let (is_negative, unsigned) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let digits = unsigned.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = unsigned.split_at(digits);
+    let add = |number: u64, digit: &u8| number.saturating_mul(10).saturating_add((digit - b'0').into());
+    let number = digits.iter().fold(0, add) as u32;
+    (!digits.is_empty()).then_some((if is_negative { number.wrapping_neg() } else { number }, rest))
 }
