@@ -175,6 +175,11 @@ fn medians(spent: &[Spent]) -> Spent {
     Spent { cpu: of(|one| one.cpu), wall: of(|one| one.wall), memory: of(|one| one.memory) }
 }
 
+/// What could not be measured is a dash.
+fn shown((number, digits): (f64, usize)) -> String {
+    if number.is_nan() || number == 0.0 { "-".into() } else { format!("{number:.digits$}") }
+}
+
 /// The heading of the rows.
 pub const HEADING: &str = "                            CPU, ms: kmod  ours            wall, ms: kmod  ours            peak, MiB: \
                            kmod  ours            goal";
@@ -182,8 +187,10 @@ pub const HEADING: &str = "                            CPU, ms: kmod  ours      
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, kmod, ours, goal: (measure, goal) } = self;
-        let part =
-            |kmod: f64, ours: f64, unit: f64| format!("{:9.1} {:9.1} {:6.3}x", kmod * unit, ours * unit, ours / kmod);
+        let part = |kmod: f64, ours: f64, unit: f64| {
+            let [kmod, ours, ratio] = [(kmod * unit, 1), (ours * unit, 1), (ours / kmod, 3)].map(shown);
+            format!("{kmod:>9} {ours:>9} {ratio:>6}x")
+        };
         let parts = [
             part(kmod.cpu, ours.cpu, 1e3),
             part(kmod.wall, ours.wall, 1e3),
