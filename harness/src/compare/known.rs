@@ -14,7 +14,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("kmod/made/insert and remove", "help"),
     ("kmod/made/static nodes wrong", "help"),
     ("kmod/made/another name", "another name"),
-    ("*/odd/misnamed", "zstd without a size"),
+    ("damaged/*/packed zstd without a size", "zstd without a size"),
     ("damaged/*/packed gzip cut", "gzip"),
     ("index/*/aliases *", "damaged indexes"),
     ("index/*/dependencies *", "damaged indexes"),
