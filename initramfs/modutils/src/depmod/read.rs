@@ -208,3 +208,76 @@ fn why_not_elf(bytes: &[u8]) -> String {
     let is_elf = bytes.len() >= 16 && bytes.starts_with(b"\x7fELF");
     strerror(if is_elf { libc::EINVAL } else { libc::ENOEXEC })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use modfile::{elf::Layout, write::Module};
+
+    use super::*;
+
+    /// A directory with one module, and memory that is full of something else before each reading.
+    struct Case(tempfile::TempDir);
+
+    impl Case {
+        fn read(&self, bytes: &[u8]) -> Reading {
+            let path: PathBuf = self.0.path().join("m.ko");
+            fs::write(&path, bytes).unwrap();
+            let place = Place::new(self.0.path(), path.as_os_str().as_encoded_bytes());
+            let mut reader = Reader { file: b"\x01alias=left_over\0__crc_".repeat(400), ..Reader::default() };
+            reader.read(&place, false)
+        }
+    }
+
+    fn module(layout: Layout) -> Vec<u8> {
+        let module = Module::new("m").layout(layout).modinfo("alias", "x").exports_with_crc("e", 7).needs("n");
+        module.needs_weakly("w").version("n", 1).version("module_layout", 2).build()
+    }
+
+    #[test]
+    fn parts_are_read_as_the_whole_would_be_however_it_is_damaged() {
+        let case = Case(tempfile::tempdir().unwrap());
+        for layout in [Layout::ELF64_LE, Layout { is_64: false, is_big: true }] {
+            let sound = module(layout);
+            for at in 0..sound.len() {
+                let mut bytes = sound.clone();
+                bytes[at] ^= 1 << (at % 8);
+                let whole = Elf::parse(&bytes).map(|elf| Facts::of(&elf, false)).ok();
+                assert_eq!(case.read(&bytes).ok(), whole, "{layout:?}: byte {at:#x} changed");
+            }
+        }
+    }
+
+    #[test]
+    fn a_module_that_is_cut_is_an_error_or_read_as_far_as_it_goes() {
+        let case = Case(tempfile::tempdir().unwrap());
+        let sound = module(Layout::ELF64_LE);
+        for len in 0..=sound.len() {
+            let whole = Elf::parse(&sound[..len]).map(|elf| Facts::of(&elf, false)).ok();
+            assert_eq!(case.read(&sound[..len]).ok(), whole, "cut at {len}");
+        }
+    }
+
+    #[test]
+    fn every_module_is_taken_once_and_answers_come_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let places: Vec<Place> = (0..100)
+            .map(|i| {
+                let path = directory.path().join(format!("m{i}.ko{}", if i % 3 == 0 { ".xz" } else { "" }));
+                fs::write(&path, Module::new("m").exports(&format!("e{i}")).build()).unwrap();
+                Place::new(directory.path(), path.as_os_str().as_encoded_bytes())
+            })
+            .collect();
+        let wanted: Vec<usize> = (0..100).rev().step_by(2).collect();
+        let readings = all(&places, &wanted, false);
+        let names: Vec<_> = readings
+            .iter()
+            .map(|reading| {
+                reading.as_ref().unwrap().exports.iter().map(|export| export.name.to_vec()).collect::<Vec<_>>()
+            })
+            .collect();
+        let expected: Vec<_> = wanted.iter().map(|at| vec![format!("e{at}").into_bytes()]).collect();
+        assert_eq!(names, expected);
+    }
+}
