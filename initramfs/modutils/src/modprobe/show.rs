@@ -10,7 +10,7 @@ use modfile::{
 
 use super::Session;
 use crate::{
-    compress::{MAGIC_BYTES, compression, unpack},
+    compress::{MAGIC_BYTES, unpack},
     json::Value,
     log::Failure,
     sys::Refusal,
@@ -64,9 +64,8 @@ impl Session<'_> {
 
     /// The lines about a file, or kmod's number for why there are none.
     fn versions(&self, bytes: Vec<u8>, what: &str) -> Result<Vec<String>, i32> {
-        let kind = compression(&bytes);
         let bytes = unpack(bytes).map_err(|error| {
-            self.log.error(format_args!("{}: {error}", kind.unwrap_or_default()));
+            self.log.error(error);
             libc::EINVAL
         })?;
         if bytes.len() < MAGIC_BYTES {
@@ -96,14 +95,14 @@ impl Session<'_> {
     }
 }
 
-/// None if there are none, which is an error.
+/// None if there is no table of them, which is an error. An empty table is none.
 fn exports(elf: &Elf<'_>) -> Result<Option<Vec<String>>, Error> {
     let exports = symbols::exports(elf)?;
-    let lines = exports.iter().map(|export| line(export.crc.unwrap_or(0), export.name)).collect();
-    Ok(Some(lines).filter(|lines: &Vec<_>| !lines.is_empty()))
+    let lines = exports.iter().map(|export| line(export.crc.unwrap_or(0), export.name)).collect::<Vec<_>>();
+    Ok(if lines.is_empty() && elf.section("__ksymtab_strings")?.is_none() { None } else { Some(lines) })
 }
 
-/// None if there is no table of them, which is an error. An empty table is none.
+/// As for exports.
 fn modversions(elf: &Elf<'_>) -> Result<Option<Vec<String>>, Error> {
     let lines: Vec<_> =
         symbols::versions(elf)?.map(|version| Ok(version_line(&version?))).collect::<Result<_, Error>>()?;
