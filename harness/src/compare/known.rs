@@ -13,6 +13,9 @@ const KNOWN: &[(&str, &str)] = &[
     ("modinfo/odd/misnamed", "zstd without its contents' size"),
     ("damaged/modinfo/packed zstd cut", "words for damaged zstd files"),
     ("damaged/modinfo/packed gzip cut", "gzip"),
+    ("damaged/insmod/packed zstd cut", "words for damaged zstd files"),
+    ("damaged/insmod/packed gzip cut", "gzip"),
+    ("insmod/made/forced without privilege", "a forced load on a kernel without `finit_module`"),
     ("index/modinfo/soft dependencies odd", "modinfo and bad lines of `modules.softdep`"),
 ];
 
