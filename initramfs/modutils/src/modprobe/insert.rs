@@ -116,7 +116,7 @@ impl Session<'_> {
             Ok(()) => self.explainer.tell(self.log),
             // Of a soft dependency nothing else tells.
             Err(error) => {
-                self.log.write(Priority::Info, format_args!("Failed to insert module '{}': {error}", path.display()))
+                self.log.write(Priority::Info, format_args!("Failed to insert module '{}': {error}", path.display()));
             }
         }
         result
