@@ -165,6 +165,8 @@ enum BenchCommand {
         /// How often each
         #[arg(short = 'n', long, default_value_t = 5)]
         rounds: usize,
+        /// Only these: parts of a row's name
+        filters: Vec<String>,
     },
 }
 
@@ -199,10 +201,9 @@ impl Cli {
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);
             }
-            Command::Bench { command: BenchCommand::Modutils { rounds } } => {
-                let rows = modutils::run(&self.global.store()?, *rounds)?;
+            Command::Bench { command: BenchCommand::Modutils { rounds, filters } } => {
                 println!("median of {rounds}\n{}", modutils::HEADING);
-                rows.iter().for_each(|row| println!("{row}"));
+                modutils::run(&self.global.store()?, *rounds, filters, |row| println!("{row}"))?;
             }
             Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
                 self.global.bench_boot(kernels, *rounds)?;

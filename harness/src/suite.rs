@@ -64,6 +64,7 @@ impl Suite<'_> {
                     while let Some(task) = next(&queue, &changed) {
                         match task {
                             Task::Prepare(name) => {
+                                let _end = EndAll(&queue, &changed);
                                 let prepared = self.prepare(rig, &name);
                                 on_event(Event::Prepared(&name, &prepared));
                                 let kernel = std::sync::Arc::new(Kernel { name, prepared });
@@ -93,6 +94,18 @@ impl Suite<'_> {
     fn prepare(&self, rig: &Rig, kernel: &str) -> Result<Prepared> {
         let all: Vec<&Scenario> = crate::scenarios::all().collect();
         rig.prepare(kernel, &all)
+    }
+}
+
+/// Lets the other threads end when this one panics while it prepares: they would wait for it for ever.
+struct EndAll<'q, 'a>(&'q Mutex<Queue<'a>>, &'q Condvar);
+
+impl Drop for EndAll<'_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            *lock(self.0) = Queue::default();
+            self.1.notify_all();
+        }
     }
 }
 

@@ -53,18 +53,25 @@ pub struct Row {
     goal: (Measure, f64),
 }
 
-/// Measures everything, `rounds` times in turns.
+/// Measures what has one of the filters in its name, `rounds` times in turns.
 ///
 /// # Errors
 /// The packages cannot be had, a tool fails, or the user asked to stop.
-pub fn run(store: &Store, rounds: usize) -> Result<Vec<Row>> {
+pub fn run(store: &Store, rounds: usize, filters: &[String], on_row: impl Fn(Row)) -> Result<()> {
     let peers = Peers::embedded()?;
     let tools = Tools::new(Kmod::obtain(store, &peers, REFERENCE)?, &store.cache)?;
     let place = store.cache.staging()?;
     let trees = both_packings(store, &peers, TREE, place.path(), &tools)?;
-    let jobs = jobs(&trees);
+    let mut jobs = jobs(&trees);
+    if !Path::new("/proc/modules").exists() {
+        store.progress.say("lsmod is left out: this machine's kernel has no /proc/modules");
+        jobs.retain(|job| job.name != "lsmod");
+    }
+    jobs.retain(|job| filters.is_empty() || filters.iter().any(|filter| job.name.contains(filter.as_str())));
+    if jobs.is_empty() {
+        return Err(Error::nothing_selected(format!("nothing to measure is called `{}`", filters.join("`, `"))));
+    }
     let bar = store.progress.count("rounds", (rounds * jobs.len()) as u64);
-    let mut rows = Vec::new();
     for job in jobs {
         let mut spent = [Vec::new(), Vec::new()];
         for _ in 0..rounds {
@@ -74,9 +81,9 @@ pub fn run(store: &Store, rounds: usize) -> Result<Vec<Row>> {
             bar.inc(1);
         }
         let [kmod, ours] = spent.map(|spent| medians(&spent));
-        rows.push(Row { name: job.name, kmod, ours, goal: job.goal });
+        on_row(Row { name: job.name, kmod, ours, goal: job.goal });
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn jobs(trees: &[Tree; 2]) -> Vec<Job> {
@@ -142,7 +149,7 @@ fn measured(words: &[OsString], name: Option<&OsString>, what: &str) -> Result<S
     let (status, spent) = process::measured(what, command)?;
     match status.success() {
         true => Ok(spent),
-        false => Err(Error::new(format!("{what} fails with {status}: {}", words[words.len().min(1)..][0].display()))),
+        false => Err(Error::new(format!("{what}: `{}` fails with {status}", words[0].display()))),
     }
 }
 
@@ -168,6 +175,11 @@ fn medians(spent: &[Spent]) -> Spent {
     Spent { cpu: of(|one| one.cpu), wall: of(|one| one.wall), memory: of(|one| one.memory) }
 }
 
+/// What could not be measured is a dash.
+fn shown((number, digits): (f64, usize)) -> String {
+    if number.is_nan() || number == 0.0 { "-".into() } else { format!("{number:.digits$}") }
+}
+
 /// The heading of the rows.
 pub const HEADING: &str = "                            CPU, ms: kmod  ours            wall, ms: kmod  ours            peak, MiB: \
                            kmod  ours            goal";
@@ -175,8 +187,10 @@ pub const HEADING: &str = "                            CPU, ms: kmod  ours      
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, kmod, ours, goal: (measure, goal) } = self;
-        let part =
-            |kmod: f64, ours: f64, unit: f64| format!("{:9.1} {:9.1} {:6.3}x", kmod * unit, ours * unit, ours / kmod);
+        let part = |kmod: f64, ours: f64, unit: f64| {
+            let [kmod, ours, ratio] = [(kmod * unit, 1), (ours * unit, 1), (ours / kmod, 3)].map(shown);
+            format!("{kmod:>9} {ours:>9} {ratio:>6}x")
+        };
         let parts = [
             part(kmod.cpu, ours.cpu, 1e3),
             part(kmod.wall, ours.wall, 1e3),

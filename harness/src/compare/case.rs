@@ -16,7 +16,7 @@ use super::{
 use crate::error::{Context as _, Result};
 
 /// Longest that one call may take. kmod hangs on some damaged files.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// As [`LIMIT`], for work on a whole tree.
 const LIMIT_WHOLE: Duration = Duration::from_secs(300);

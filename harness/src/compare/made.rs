@@ -128,11 +128,9 @@ fn sound_files() -> Files {
 
 /// What a tool may complain of, or see in another way than its neighbour.
 fn odd_files() -> Files {
-    let streamed = ruzstd::encoding::compress_to_vec(&packed()[..], ruzstd::encoding::CompressionLevel::Fastest);
     let mut files: Files = odd().into_iter().map(|(place, odd)| (format!("kernel/{place}.ko"), odd.build())).collect();
     files.push(("kernel/packed/misnamed_plain.ko".into(), xz(&packed())));
     files.push(("kernel/packed/misnamed.ko.xz".into(), packed()));
-    files.push(("kernel/packed/streamed.ko.zst".into(), streamed));
     files.push(("kernel/.ko".into(), Module::new("nameless").build()));
     files
 }

@@ -68,9 +68,9 @@ pub enum Finding {
     Same,
     /// A difference that nobody has meant.
     Difference(String),
-    /// A difference that is meant, and its heading in docs/differences.md.
-    Known(&'static str),
-    /// A difference that is meant, and is not there: its heading.
+    /// A difference that is meant: how its row in docs/differences.md begins, and what differs.
+    Known(&'static str, String),
+    /// A difference that is meant, and is not there: how its row begins.
     Missing(&'static str),
     /// kmod died, ours did not.
     KmodDied(String),
@@ -95,7 +95,11 @@ pub fn kmod(store: &Store, extent: Extent, filters: &[String]) -> Result<Report>
         return Err(Error::nothing_selected(format!("no case is called `{}`", filters.join("`, `"))));
     }
     let bar = store.progress.count("cases", cases.len() as u64);
-    let judged = judged(&tools, &cases, place.path(), || bar.inc(1))?;
+    let mut judged = judged(&tools, &cases, place.path(), || bar.inc(1))?;
+    // Of a selection, it may be the others that differ.
+    if filters.is_empty() {
+        known::mark_missing(&mut judged);
+    }
     Ok(Report { version: tools.version().to_owned(), judged })
 }
 
@@ -111,7 +115,7 @@ fn judged(tools: &Tools, cases: &[Case], place: &std::path::Path, on_end: impl F
             let Some(case) = cases.get(at) else { return Ok(()) };
             let [kmod, ours] = [Side::Kmod, Side::Ours].map(|side| case.outcome(tools, side, &directory));
             let verdict = judge(case, &kmod?.seen_from(&directory), &ours?.seen_from(&directory));
-            done.lock().unwrap_or_else(PoisonError::into_inner).insert(at, Judged::new(case, verdict));
+            done.lock().unwrap_or_else(PoisonError::into_inner).insert(at, judged_case(case, verdict));
             on_end();
         }
     };
@@ -123,17 +127,9 @@ fn judged(tools: &Tools, cases: &[Case], place: &std::path::Path, on_end: impl F
     Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
 }
 
-impl Judged {
-    fn new(case: &Case, verdict: Verdict) -> Self {
-        let finding = match (verdict, known::heading(&case.name)) {
-            (Verdict::Same, None) => Finding::Same,
-            (Verdict::Same, Some(heading)) => Finding::Missing(heading),
-            (Verdict::Differs(_), Some(heading)) => Finding::Known(heading),
-            (Verdict::Differs(text), None) => Finding::Difference(text),
-            (Verdict::KmodDied(text), _) => Finding::KmodDied(text),
-        };
-        Self { name: case.name.clone(), group: case.group().to_owned(), calls: case.calls.len(), finding }
-    }
+fn judged_case(case: &Case, verdict: Verdict) -> Judged {
+    let finding = known::finding(&case.name, verdict);
+    Judged { name: case.name.clone(), group: case.group().to_owned(), calls: case.calls.len(), finding }
 }
 
 /// All cases of a comparison.
@@ -157,11 +153,11 @@ impl Report {
         for one in &self.judged {
             let _ = match &one.finding {
                 Finding::Difference(how) => writeln!(text, "DIFFERENT {}\n  {}\n", one.name, indented(how)),
-                Finding::Missing(heading) => {
-                    writeln!(text, "SAME      {}\n  though a difference is known: {heading}\n", one.name)
+                Finding::Missing(row) => {
+                    writeln!(text, "SAME      {}\n  though a difference is known: {row}\n", one.name)
                 }
                 Finding::KmodDied(how) => writeln!(text, "kmod died {}\n  {}\n", one.name, indented(how)),
-                Finding::Same | Finding::Known(_) => Ok(()),
+                Finding::Same | Finding::Known(..) => Ok(()),
             };
         }
         text.push_str(&self.table());
@@ -190,7 +186,7 @@ impl Report {
 fn row<'a>(name: &str, judged: impl Iterator<Item = &'a Judged> + Clone) -> String {
     let count = |wanted: fn(&Finding) -> bool| judged.clone().filter(|one| wanted(&one.finding)).count();
     let different = count(|finding| matches!(finding, Finding::Difference(_) | Finding::Missing(_)));
-    let known = count(|finding| matches!(finding, Finding::Known(_)));
+    let known = count(|finding| matches!(finding, Finding::Known(..)));
     let died = match count(|finding| matches!(finding, Finding::KmodDied(_))) {
         0 => String::new(),
         died => format!("  (kmod died in {died})"),

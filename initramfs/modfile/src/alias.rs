@@ -78,42 +78,60 @@ fn element(pattern: &[u8], byte: u8) -> Option<usize> {
         [] => None,
         [b'?', ..] => Some(1),
         [b'[', rest @ ..] => match set(rest, byte) {
-            Some((len, found)) => found.then_some(1 + len),
-            None => (byte == b'[').then_some(1),
+            Set::Closed { len, found } => found.then_some(1 + len),
+            Set::Open => (byte == b'[').then_some(1),
+            Set::Broken => None,
         },
         [b'\\', escaped, ..] => (*escaped == byte).then_some(2),
+        // With nothing to escape it, glibc's fnmatch gives up.
+        [b'\\'] => None,
         [literal, ..] => (*literal == byte).then_some(1),
     }
 }
 
-/// The length of a set up to and with its `]`, and whether it has the byte. None if it is not closed.
-fn set(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
+/// What follows a `[`, as the C library's fnmatch takes it.
+enum Set {
+    /// A set: its length up to and with its `]`, and whether it has the byte.
+    Closed { len: usize, found: bool },
+    /// No `]`: the `[` stands for itself.
+    Open,
+    /// The pattern ends inside a range or an escape: it matches nothing.
+    Broken,
+}
+
+fn set(pattern: &[u8], byte: u8) -> Set {
     let negated = matches!(pattern.first(), Some(b'!' | b'^'));
     let start = usize::from(negated);
     let (mut at, mut found) = (start, false);
     loop {
-        let low = *pattern.get(at)?;
-        if low == b']' && at > start {
-            return Some((at + 1, found != negated));
+        let rest = pattern.get(at..).unwrap_or_default();
+        match rest.first() {
+            None => return Set::Open,
+            Some(b']') if at > start => return Set::Closed { len: at + 1, found: found != negated },
+            Some(_) => {}
         }
-        let (low, len) = member(pattern.get(at..)?)?;
+        let Some((low, len)) = member(rest) else { return Set::Broken };
         at += len;
-        match pattern.get(at..)? {
-            [b'-', high, ..] if *high != b']' => {
-                let (high, len) = member(pattern.get(at + 1..)?)?;
+        found |= match pattern.get(at..).unwrap_or_default() {
+            [b'-', rest @ ..] if rest.first() != Some(&b']') => {
+                let Some((high, len)) = member(rest) else {
+                    // The C library's code for a `[` in a set sees no range where nothing follows the dash.
+                    return if low == b'[' && rest.is_empty() { Set::Open } else { Set::Broken };
+                };
                 at += 1 + len;
-                found |= (low..=high).contains(&byte);
+                (low..=high).contains(&byte)
             }
-            _ => found |= low == byte,
-        }
+            _ => low == byte,
+        };
     }
 }
 
+/// A byte of a set, and how much of the pattern it takes. None if the pattern ends there.
 fn member(pattern: &[u8]) -> Option<(u8, usize)> {
     match pattern {
         [b'\\', escaped, ..] => Some((*escaped, 2)),
+        [] | [b'\\'] => None,
         [plain, ..] => Some((*plain, 1)),
-        [] => None,
     }
 }
 
@@ -170,7 +188,7 @@ mod tests {
             ("a[b", "a[b", true),
             ("\\*", "*", true),
             ("\\*", "a", false),
-            ("a\\", "a\\", true),
+            ("a\\", "a\\", false),
             ("a?", "a", false),
             ("**", "abc", true),
         ] {

@@ -96,6 +96,17 @@ impl Table {
     }
 }
 
+/// A section of a file that has been read whole, None if it is not there.
+///
+/// # Errors
+/// As [`Table`]'s.
+pub fn section<'a>(file: &'a [u8], name: &[u8]) -> Result<Option<&'a [u8]>, Fault> {
+    let bytes = |range: Range<u64>| file.get(range.start as usize..range.end as usize).ok_or(Fault::Damaged);
+    let table = Table::of(file, file.len() as u64)?;
+    let headers = bytes(table.range.clone())?;
+    table.find(headers, bytes(table.names(headers)?)?, name)?.map(bytes).transpose()
+}
+
 fn layout(start: &[u8]) -> Option<Layout> {
     let is_64 = match start.get(4)? {
         1 => false,
@@ -125,15 +136,8 @@ mod tests {
     use super::*;
     use crate::{elf::Elf, write::Module};
 
-    fn bytes(file: &[u8], range: Range<u64>) -> &[u8] {
-        &file[range.start as usize..range.end as usize]
-    }
-
-    /// What is found in a file that is read as a tool would.
-    fn find(file: &[u8], wanted: &str) -> Result<Option<Range<u64>>, Fault> {
-        let table = Table::of(&file[..file.len().min(HEADER_BYTES)], file.len() as u64)?;
-        let headers = bytes(file, table.range.clone());
-        table.find(headers, bytes(file, table.names(headers)?), wanted.as_bytes())
+    fn section_of<'a>(file: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, Fault> {
+        section(file, name.as_bytes())
     }
 
     fn module(layout: Layout) -> Vec<u8> {
@@ -146,11 +150,10 @@ mod tests {
             let file = module(layout);
             for section in Elf::parse(&file).unwrap().sections().skip(1).map(Result::unwrap) {
                 let name = core::str::from_utf8(section.name).unwrap();
-                let found = find(&file, name).unwrap().unwrap();
-                assert_eq!(bytes(&file, found), section.data, "{name} of {layout:?}");
+                assert_eq!(section_of(&file, name), Ok(Some(section.data)), "{name} of {layout:?}");
             }
-            assert_eq!(find(&file, "nothing"), Ok(None));
-            assert_eq!(find(&file, ".modinf"), Ok(None));
+            assert_eq!(section_of(&file, "nothing"), Ok(None));
+            assert_eq!(section_of(&file, ".modinf"), Ok(None));
         }
     }
 
@@ -158,15 +161,15 @@ mod tests {
     fn what_is_no_elf_file_differs_from_a_damaged_one() {
         let file = module(Layout::ELF64_LE);
         for len in 0..file.len() {
-            let found = find(&file[..len], ".modinfo");
+            let found = section_of(&file[..len], ".modinfo");
             let expected = if len <= 16 { Fault::NotElf } else { Fault::Damaged };
             assert!(found == Err(expected) || len >= 64, "{found:?} at {len}");
         }
-        assert_eq!(find(&[b"\x7fELG", &file[4..]].concat(), ".modinfo"), Err(Fault::NotElf));
+        assert_eq!(section_of(&[b"\x7fELG", &file[4..]].concat(), ".modinfo"), Err(Fault::NotElf));
         for (at, byte) in [(4, 0), (4, 3), (5, 0), (5, 3), (58, 0), (61, 0xff), (62, 0), (62, 0xff), (47, 0x7f)] {
             let mut file = file.clone();
             file[at] = byte;
-            assert_eq!(find(&file, ".modinfo"), Err(Fault::Damaged), "byte {at} is {byte:#x}");
+            assert_eq!(section_of(&file, ".modinfo"), Err(Fault::Damaged), "byte {at} is {byte:#x}");
         }
     }
 
@@ -178,7 +181,7 @@ mod tests {
             for byte in [0, 1, 0x7f, 0xff] {
                 let mut file = file.clone();
                 file[at as usize] = byte;
-                let _ = find(&file, ".modinfo");
+                let _ = section_of(&file, ".modinfo");
             }
         }
     }
@@ -193,8 +196,8 @@ mod tests {
         for (field, len) in [(0, 4), (24, 8), (32, 8)] {
             let mut file = file.clone();
             file[at + field..][..len].fill(0xff);
-            assert_eq!(find(&file, ".modinfo"), Ok(None));
-            assert!(find(&file, ".symtab").unwrap().is_some());
+            assert_eq!(section_of(&file, ".modinfo"), Ok(None));
+            assert!(section_of(&file, ".symtab").unwrap().is_some());
         }
     }
 }

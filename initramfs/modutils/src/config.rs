@@ -199,7 +199,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The command line of the kernel we run on, as far as it is read.
 pub fn kernel_command_line() -> String {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(command_line::BYTES_MAX);
     if let Ok(file) = fs::File::open("/proc/cmdline") {
         // Without it nothing was asked for there.
         let _ = file.take(command_line::BYTES_MAX as u64).read_to_end(&mut bytes);

@@ -6,7 +6,7 @@ use crate::{
     Tool,
     explain::Explainer,
     getopt::{Long, Spec},
-    load::{LoadError, load},
+    load::{LoadError, load, unpacking_fault},
     log::Priority,
     params,
     state::State,
@@ -80,6 +80,10 @@ pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
     let result = load(&State::new("/"), path, &params, flags);
     explainer.look(path, &params, result, &Tree::running());
     if let Err(error) = result {
+        // The number alone would say that the parameters are wrong.
+        if let Some(fault) = error.is(libc::EINVAL).then(|| unpacking_fault(path)).flatten() {
+            log.error(fault);
+        }
         log.error_bytes(&[b"could not insert module ", file.as_bytes(), b": ", words(error).as_bytes()]);
     }
     explainer.tell(&log);

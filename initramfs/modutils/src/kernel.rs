@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -19,8 +20,8 @@ pub trait Kernel {
     fn state(&self, module: &str) -> Option<InitState>;
     /// How often a module is used, if that can be known.
     fn refcnt(&self, module: &str) -> Option<i32>;
-    /// The modules that use a module.
-    fn holders(&self, module: &str) -> Vec<String>;
+    /// The modules that use a module; an error if it is not loaded.
+    fn holders(&self, module: &str) -> io::Result<Vec<String>>;
     /// Loads a file; `flags` are `sys::IGNORE_*`.
     fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), LoadError>;
     /// Unloads a module.
@@ -54,8 +55,8 @@ impl Kernel for Running {
         self.state.refcnt(module).ok()
     }
 
-    fn holders(&self, module: &str) -> Vec<String> {
-        self.state.holders(module).unwrap_or_default()
+    fn holders(&self, module: &str) -> io::Result<Vec<String>> {
+        self.state.holders(module)
     }
 
     fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), LoadError> {
@@ -72,6 +73,7 @@ impl Kernel for Running {
 
     fn run(&mut self, module: &str, command: &str) -> io::Result<i32> {
         let mut shell = Command::new("/bin/sh");
+        shell.arg0("sh");
         shell.args(["-c", command]).env("MODPROBE_MODULE", module);
         if !self.inherited_options.is_empty() {
             shell.env("MODPROBE_OPTIONS", &self.inherited_options);

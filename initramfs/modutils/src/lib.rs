@@ -67,29 +67,32 @@ pub struct Tool {
     program: OsString,
 }
 
-/// Runs the tool that the first argument's last component names, or the second argument where that is no
-/// tool's name. Gives the exit code: 0 or 1, nothing else.
+/// The program's own name. Under it, the tool is the next argument.
+const OWN_NAME: &[u8] = b"modutils";
+
+/// Runs the tool whose name the program was started under. Gives the exit code: 0 or 1, nothing else. Like kmod, it
+/// has nothing to say under a name that means nothing.
 pub fn run(arguments: Vec<OsString>) -> u8 {
     let mut arguments = arguments.into_iter();
     let mut program = arguments.next().unwrap_or_default();
-    let mut found = find(&program);
-    if found.is_none() {
+    let is_own_name = base_name(&program) == OWN_NAME;
+    if is_own_name {
         program = arguments.next().unwrap_or_default();
-        found = find(&program);
     }
-    match found {
+    match TOOLS.iter().find(|tool| tool.0.as_bytes() == base_name(&program)) {
         Some(&(name, tool)) => tool(&Tool { name, program }, arguments.collect()),
         None => {
-            let names: Vec<_> = TOOLS.iter().map(|(name, _)| *name).collect();
-            let _ = writeln!(std::io::stderr(), "modutils: call me as, or give me, one of: {}", names.join(", "));
+            if is_own_name {
+                let names: Vec<_> = TOOLS.iter().map(|(name, _)| *name).collect();
+                complain(&[OWN_NAME, b": call me as, or give me, one of: ", names.join(", ").as_bytes(), b"\n"]);
+            }
             1
         }
     }
 }
 
-fn find(program: &OsStr) -> Option<&'static Entry> {
-    let name = program.as_bytes().rsplit(|byte| *byte == b'/').next()?;
-    TOOLS.iter().find(|tool| tool.0.as_bytes() == name)
+fn base_name(path: &OsStr) -> &[u8] {
+    path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 /// Runs a tool that reads its arguments as text.

@@ -1,13 +1,17 @@
 //! Loads one module file.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read as _, Seek as _},
     os::fd::AsFd as _,
     path::Path,
 };
 
-use modfile::{edit, elf::Elf};
+use modfile::{
+    edit,
+    modinfo::Modinfo,
+    parts::{self, Fault},
+};
 
 use crate::{
     compress::{MAGIC_BYTES, compression, unpack},
@@ -62,24 +66,35 @@ pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), 
     Ok(sys::init_module(&image, params)?)
 }
 
-/// The module as the kernel shall see it when it has no flags to be told by. The numbers are kmod's.
+/// The module as the kernel shall see it when it has no flags to be told by. The numbers are kmod's; what is damaged
+/// in a way that does not matter here is the kernel's to refuse.
 fn without_checks(mut image: Vec<u8>, flags: u32) -> Result<Vec<u8>, LoadError> {
     if flags == 0 {
         return Ok(image);
     }
     let refused = |errno: i32| LoadError::Refused(Refusal(-i64::from(errno)));
-    if !image.starts_with(b"\x7fELF") {
-        return Err(refused(libc::ENOEXEC));
-    }
-    let info = Elf::parse(&image).and_then(|elf| elf.section(".modinfo")).map_err(|_| refused(libc::EINVAL))?;
-    let has_info = info.is_some_and(|section| !section.data.is_empty());
+    let info = parts::section(&image, b".modinfo").map_err(|fault| match fault {
+        Fault::NotElf => refused(libc::ENOEXEC),
+        Fault::Damaged => refused(libc::EINVAL),
+    })?;
+    let has_info = info.is_some_and(|info| !info.is_empty());
+    let has_vermagic = info.is_some_and(|info| Modinfo::new(info).vermagic().is_some());
     if flags & sys::IGNORE_MODVERSIONS != 0 {
-        image = edit::hide_versions(&image).map_err(|_| refused(libc::EINVAL))?;
+        image = edit::hide_versions(&image).unwrap_or(image);
     }
     if flags & sys::IGNORE_VERMAGIC != 0 && has_info {
-        image = edit::hide_modinfo(&image, "vermagic").map_err(|_| refused(libc::ENODATA))?;
+        if !has_vermagic {
+            return Err(refused(libc::ENODATA));
+        }
+        image = edit::hide_modinfo(&image, "vermagic").unwrap_or(image);
     }
     Ok(image)
+}
+
+/// Why a packed file does not unpack, in kmod's words; None if it does.
+pub fn unpacking_fault(path: &Path) -> Option<String> {
+    let packed = fs::read(path).ok().filter(|bytes| compression(bytes).is_some())?;
+    unpack(packed).err().map(|error| error.to_string())
 }
 
 /// The compression of a file, which is left at its start. One that is too short to have any is refused.
@@ -95,8 +110,6 @@ fn peek(file: &mut File) -> io::Result<Option<&'static str>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use modfile::write::Module;
 
     use super::*;
@@ -120,10 +133,24 @@ mod tests {
         for (module, errno) in [
             (Module::new("a").build(), libc::ENODATA),
             (b"no module".to_vec(), libc::ENOEXEC),
-            (b"\x7fELF and no more".to_vec(), libc::EINVAL),
+            (b"\x7fELF and no more".to_vec(), libc::ENOEXEC),
+            (b"\x7fELF and not much more".to_vec(), libc::EINVAL),
         ] {
             let error = without_checks(module, force).unwrap_err();
             assert!(error.is(errno), "{error:?}");
+        }
+        let mut executable = module();
+        executable[16] = 2;
+        assert_eq!(without_checks(executable.clone(), force).unwrap(), executable);
+    }
+
+    #[test]
+    fn what_does_not_unpack_says_why() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("a.ko");
+        for (bytes, expected) in [(&b"\xfd7zXZ\0"[..], Some("xz: Unexpected end of input")), (b"\x7fELF..", None)] {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(unpacking_fault(&file).as_deref(), expected);
         }
     }
 

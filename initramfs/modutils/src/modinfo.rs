@@ -11,9 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use modfile::{alias::module_name, index, modinfo::Modinfo, signature::Signature};
+use modfile::{alias::module_name, modinfo::Modinfo, signature::Signature};
 
-use self::text::Style;
+use self::{file::Contents, text::Style};
 use crate::{
     Tool,
     config::Config,
@@ -21,6 +21,7 @@ use crate::{
     json::{Stream, Value},
     log::{Log, Priority},
     lookup::lookup,
+    sys::Refusal,
     tree::Tree,
 };
 
@@ -126,8 +127,8 @@ impl Options {
 enum Subject {
     /// A module in a file.
     File { name: String, path: PathBuf },
-    /// A part of the kernel, and its strings as a `.modinfo` section would hold them.
-    Builtin { name: String, info: Vec<u8> },
+    /// A part of the kernel, and its strings as a `.modinfo` section would hold them; None if they are damaged.
+    Builtin { name: String, info: Option<Vec<u8>> },
     /// Nothing, for the reason given.
     Nothing(Vec<u8>),
 }
@@ -174,13 +175,19 @@ fn absolute(path: &OsStr) -> PathBuf {
     OsString::from_vec(absolute).into()
 }
 
-/// Like kmod 34 it ends at the first string of another module.
-fn builtin_section(tree: &Tree, name: &str) -> Vec<u8> {
-    index::builtin_modinfo(tree.builtin_modinfo_text())
-        .skip_while(|(module, ..)| *module != name)
-        .take_while(|(module, ..)| *module == name)
-        .flat_map(|(_, key, value)| format!("{key}={value}\0").into_bytes())
-        .collect()
+/// Like kmod 34 it ends at the first string of another module, and up to there each has to have a module's name.
+fn builtin_section(tree: &Tree, name: &str) -> Option<Vec<u8>> {
+    let mut section = Vec::new();
+    for string in tree.builtin_modinfo_text().split_terminator('\0') {
+        let (module, entry) = string.split_once('.')?;
+        if module == name {
+            section.extend_from_slice(entry.as_bytes());
+            section.push(0);
+        } else if !section.is_empty() {
+            break;
+        }
+    }
+    Some(section)
 }
 
 /// What is to be printed about a subject.
@@ -188,8 +195,8 @@ fn builtin_section(tree: &Tree, name: &str) -> Vec<u8> {
 struct Answer {
     text: Vec<u8>,
     value: Option<Value>,
-    /// What unpacking the file found wrong, in the words of kmod's library.
-    unpacking: Option<String>,
+    /// What reading found wrong, in the words of kmod's library.
+    library: Option<String>,
     complaints: Vec<Vec<u8>>,
     failed: bool,
 }
@@ -203,7 +210,7 @@ impl Subject {
         let mut answer = Answer::default();
         match self {
             Self::File { name, path } => answer.file(name, path, options),
-            Self::Builtin { name, info } => answer.builtin(name, &Modinfo::new(info), options),
+            Self::Builtin { name, info } => answer.builtin(name, info.as_deref().map(Modinfo::new), options),
             Self::Nothing(reason) => answer.fail(reason.clone()),
         }
         answer
@@ -216,6 +223,10 @@ impl Answer {
         self.failed = true;
     }
 
+    fn refuse(&mut self, name: &str, refusal: Refusal) {
+        self.fail(format!("could not get modinfo from '{name}': {refusal}").into_bytes());
+    }
+
     fn file(&mut self, name: &str, path: &Path, options: &Options) {
         let file = path.as_os_str().as_bytes();
         if !options.is_json {
@@ -224,28 +235,35 @@ impl Answer {
         if options.is_filename() {
             return;
         }
-        let read = file::read(path, |info, signature| {
+        let read = file::read(path, options.is_json, |contents| {
             if options.is_json {
-                self.value = Some(json::object(name, Some(file), &info, signature.as_ref()));
+                self.value = Some(json::object(name, Some(file), &contents));
             } else {
-                self.contents(&info, signature.as_ref(), &options.style);
+                self.contents(&contents.info, contents.signature.as_ref(), &options.style);
             }
         });
         if let Err(trouble) = read {
-            self.unpacking = trouble.unpacking;
-            self.fail(format!("could not get modinfo from '{name}': {}", trouble.refusal).into_bytes());
+            self.library = trouble.unpacking;
+            self.refuse(name, trouble.refusal);
         }
     }
 
-    fn builtin(&mut self, name: &str, info: &Modinfo<'_>, options: &Options) {
-        if options.is_json {
-            self.value = Some(json::object(name, None, info, None));
-            return;
+    fn builtin(&mut self, name: &str, info: Option<Modinfo<'_>>, options: &Options) {
+        if !options.is_json {
+            options.style.heading("name", name.as_bytes(), &mut self.text);
+            options.style.heading("filename", b"(builtin)", &mut self.text);
         }
-        options.style.heading("name", name.as_bytes(), &mut self.text);
-        options.style.heading("filename", b"(builtin)", &mut self.text);
-        if !options.is_filename() {
-            self.contents(info, None, &options.style);
+        match info {
+            _ if options.is_filename() => {}
+            None => {
+                self.library = Some("get_strings: get_strings: unexpected string without modname prefix".into());
+                self.refuse(name, Refusal(-i64::from(libc::EINVAL)));
+            }
+            Some(info) if options.is_json => {
+                let contents = Contents { info, signature: None, whole: None };
+                self.value = Some(json::object(name, None, &contents));
+            }
+            Some(info) => self.contents(&info, None, &options.style),
         }
     }
 
@@ -285,7 +303,7 @@ impl Printer {
         if self.out.len() >= OUTPUT_BYTES || !answer.complaints.is_empty() {
             self.flush();
         }
-        if let Some(words) = answer.unpacking {
+        if let Some(words) = answer.library {
             self.library.error(words);
         }
         for complaint in &answer.complaints {
@@ -343,6 +361,22 @@ mod tests {
             let expected =
                 "name:           fixed\nfilename:       (builtin)\nlicense:        GPL\nalias:          f-1\n";
             assert_eq!(String::from_utf8(subject.describe(&options()).text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn strings_of_the_kernel_have_to_name_a_module_up_to_the_end_of_those_wanted() {
+        for (strings, name, expected) in [
+            ("a.x=1\0a.y\0b.z=2\0no", "a", Some(&b"x=1\0y\0"[..])),
+            ("a.x=1\0no\0b.z=2\0", "a", None),
+            ("a.x=1\0no\0b.z=2\0", "b", None),
+            ("a.x=1\0\0", "a", None),
+            ("a.x=1\0.y=2", "a", Some(b"x=1\0")),
+            ("", "a", Some(b"")),
+        ] {
+            let root = Root::new();
+            root.tree("modules.builtin.modinfo", strings);
+            assert_eq!(builtin_section(&root.indexes(), name).as_deref(), expected, "{name} in {strings:?}");
         }
     }
 

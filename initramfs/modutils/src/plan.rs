@@ -53,14 +53,16 @@ pub struct Target {
 pub fn steps(tree: &Tree, config: &Config, target: &Target, ignore_commands: bool) -> Vec<Step> {
     let mut list = List { tree, config, visited: HashSet::new(), modules: Vec::new(), no_command: HashMap::new() };
     list.add_with_dependencies(&target.module, ignore_commands);
-    let required: HashSet<_> = list.dependencies(&target.module).into_iter().chain([target.module.clone()]).collect();
-    let step = |module: Module| Step {
+    let dependencies = tree.dependencies(&target.module.name).into_iter().map(Module::named);
+    let required: HashSet<_> = dependencies.chain([target.module.clone()]).collect();
+    let List { modules, no_command, .. } = list;
+    let step = |(module, path)| Step {
         options: options(config, &module, target),
-        action: action(tree, config, &module, target, list.no_command[&module]),
+        action: action(tree, config, &module, path, target, no_command[&module]),
         required: required.contains(&module),
         module,
     };
-    list.modules.iter().cloned().map(step).collect()
+    modules.into_iter().map(step).collect()
 }
 
 /// A module's soft dependencies, before and after it. Only the first directive counts.
@@ -83,45 +85,42 @@ struct List<'a> {
     tree: &'a Tree,
     config: &'a Config,
     visited: HashSet<Module>,
-    modules: Vec<Module>,
+    /// With the file, where the line that names the module as a dependency has told it.
+    modules: Vec<(Module, Option<PathBuf>)>,
     /// Whether a module's install command is left out.
     no_command: HashMap<Module, bool>,
 }
 
 impl List<'_> {
-    fn dependencies(&self, module: &Module) -> Vec<Module> {
-        self.tree.dependencies(&module.name).into_iter().map(Module::named).collect()
-    }
-
     fn add_with_dependencies(&mut self, module: &Module, no_command: bool) {
         if !self.visited.insert(module.clone()) {
             return;
         }
-        for dependency in self.dependencies(module) {
-            self.add_with_softdeps(&dependency);
+        for (name, path) in self.tree.dependency_files(&module.name) {
+            self.add_with_softdeps(&Module::named(name), Some(path));
         }
         if no_command {
-            self.add(module, true);
+            self.add(module, None, true);
         } else {
-            self.add_with_softdeps(module);
+            self.add_with_softdeps(module, None);
         }
     }
 
-    fn add_with_softdeps(&mut self, module: &Module) {
+    fn add_with_softdeps(&mut self, module: &Module, path: Option<PathBuf>) {
         let (pre, post) = softdeps(self.tree, self.config, &module.name);
         for before in &pre {
             self.add_with_dependencies(before, false);
         }
         // kmod takes an install command together with soft dependencies for a way to write the same thing
         // twice, so that the command of a module with both has no effect.
-        self.add(module, !pre.is_empty() || !post.is_empty());
+        self.add(module, path, !pre.is_empty() || !post.is_empty());
         for after in &post {
             self.add_with_dependencies(after, false);
         }
     }
 
-    fn add(&mut self, module: &Module, no_command: bool) {
-        self.modules.push(module.clone());
+    fn add(&mut self, module: &Module, path: Option<PathBuf>, no_command: bool) {
+        self.modules.push((module.clone(), path));
         self.no_command.insert(module.clone(), no_command);
     }
 }
@@ -135,12 +134,19 @@ fn options(config: &Config, module: &Module, target: &Target) -> String {
     if configured.is_empty() { given.into() } else { format!("{} {given}", configured.join(" ")) }
 }
 
-fn action(tree: &Tree, config: &Config, module: &Module, target: &Target, no_command: bool) -> Action {
+fn action(
+    tree: &Tree,
+    config: &Config,
+    module: &Module,
+    path: Option<PathBuf>,
+    target: &Target,
+    no_command: bool,
+) -> Action {
     match command(&config.install, &module.name) {
         Some(command) if !no_command => Action::Install(command.into()),
         _ => {
             let file = target.file.clone().filter(|_| *module == target.module);
-            Action::Insert(file.or_else(|| tree.path(&module.name)))
+            Action::Insert(file.or(path).or_else(|| tree.path(&module.name)))
         }
     }
 }

@@ -72,6 +72,13 @@ impl Tree {
         self.dep(module, |dep| dep.load_order().map(module_name).collect()).unwrap_or_default()
     }
 
+    /// The same with their files, as the module's own line has them.
+    pub fn dependency_files(&self, module: &str) -> Vec<(String, PathBuf)> {
+        let read =
+            |dep: &Dep<'_>| dep.load_order().map(|path| (module_name(path), self.directory.join(path))).collect();
+        self.dep(module, read).unwrap_or_default()
+    }
+
     /// Whether a module is part of the kernel itself.
     pub fn is_builtin(&self, module: &str) -> bool {
         self.builtins.ask(&self.directory, |trie| Ok(trie.lookup(module)?.is_some()))

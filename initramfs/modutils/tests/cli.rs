@@ -233,8 +233,11 @@ fn every_tool_has_its_help() {
 fn the_file_name_can_come_first() {
     let machine = Machine::new();
     assert_eq!(machine.transcript(modutils(), "modutils lsmod x"), "lsmod: ERROR: too many arguments provided.\n= 1\n");
-    let text = machine.transcript(modutils(), "other");
-    assert!(text.starts_with("modutils: call me as, or give me, one of: insmod, "), "{text}");
+    for line in ["modutils", "/bin/modutils other", "modutils -V"] {
+        let text = machine.transcript(modutils(), line);
+        assert!(text.starts_with("modutils: call me as, or give me, one of: insmod, "), "{line}: {text}");
+    }
+    assert_eq!(machine.transcript(modutils(), "other lsmod"), "= 1\n");
 }
 
 #[test]

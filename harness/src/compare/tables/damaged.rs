@@ -28,9 +28,11 @@ enum Edit {
     End(&'static str, &'static [u8]),
     /// Bytes behind the end.
     Append(&'static [u8]),
+    /// All in one block of a zstd frame that does not tell its size, as one that was packed from a pipe.
+    Stream,
 }
 
-use Edit::{Append, At, Cut, CutEnd, End, Header, Inside};
+use Edit::{Append, At, Cut, CutEnd, End, Header, Inside, Stream};
 
 /// Of an ELF header: type, machine, offset of the section table, size and number of its entries, names' section.
 const TYPE: usize = 16;
@@ -149,6 +151,7 @@ const MODULES: &[(&str, &[Edit])] = &[
     ("packed xz cut", &[Cut(0), Append(b"\xfd7zXZ\0\0\x04")]),
     ("packed zstd cut", &[Cut(0), Append(b"\x28\xb5\x2f\xfd\x04\x00")]),
     ("packed gzip cut", &[Cut(0), Append(b"\x1f\x8b\x08\0\0\0\0\0\0\x03")]),
+    ("packed zstd without a size", &[Stream]),
     ("packed xz of nothing", &[Cut(0), Append(b"\xfd7zXZ\0not really xz at all, but long enough to be read")]),
 ];
 
@@ -277,9 +280,16 @@ fn edited(good: &[u8], edits: &[Edit]) -> Vec<u8> {
                 put(&mut bytes, offset + size - new.len(), new);
             }
             Append(new) => bytes.extend_from_slice(new),
+            Stream => bytes = streamed(&bytes),
         }
     }
     bytes
+}
+
+/// Frame header without a size, window of 8 MB, then one last block that is not compressed.
+fn streamed(bytes: &[u8]) -> Vec<u8> {
+    let block = ((bytes.len() as u32) << 3 | 1).to_le_bytes();
+    [&b"\x28\xb5\x2f\xfd\x00\x68"[..], &block[..3], bytes].concat()
 }
 
 fn put(bytes: &mut [u8], at: usize, new: &[u8]) {

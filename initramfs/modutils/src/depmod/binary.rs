@@ -14,7 +14,7 @@ use crate::log::{Log, Priority};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
     /// The format's characters have seven bits.
-    #[error("Module index: bad character '{character}'=0x{code:x} - only 7-bit ASCII is supported:\n{key}", character = char(*code))]
+    #[error("Module index: bad character '{}'=0x{code:x} - only 7-bit ASCII is supported:\n{key}", char(*code))]
     NotAscii {
         /// Where that character is.
         key: String,

@@ -1,7 +1,8 @@
 //! The order in which kmod's hash tables list their keys, which is the order of `modules.symbols` and of modules
 //! that no `modules.order` names; and a quick hash for tables of our own.
 //!
-//! A table of kmod's is an array of buckets, each sorted by key; the bucket is the low bits of Paul Hsieh's "SuperFastHash".
+//! A table of kmod's is an array of buckets, each sorted by key; the bucket is the low bits of Paul Hsieh's
+//! "SuperFastHash".
 
 use std::hash::Hasher;
 

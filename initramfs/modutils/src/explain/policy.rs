@@ -35,6 +35,7 @@ pub(super) fn explain(case: &Case<'_>) -> Vec<Note> {
 
 fn signing(case: &Case<'_>) -> Vec<Note> {
     let why = match signature::of(case.bytes) {
+        None if signature::is_marked(case.bytes) => "its signature cannot be read".into(),
         None => "it is not signed, and this kernel loads signed modules only".into(),
         Some(found) => {
             let signer = String::from_utf8_lossy(found.signer).into_owned();

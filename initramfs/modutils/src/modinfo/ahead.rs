@@ -6,8 +6,9 @@ use std::{
     thread,
 };
 
-/// Results that may wait to be used, for each core: enough that none idles, few enough to bound the memory.
-const AHEAD: usize = 8;
+/// Results that may wait to be used, for each core: few enough to bound the memory, and enough that the others do not
+/// idle while one works on something that takes a few hundred times longer than usual.
+const AHEAD: usize = 512;
 
 /// Works on each item and hands the results to `take` in the items' order. The caller's own thread works too, so
 /// that one core needs no other.

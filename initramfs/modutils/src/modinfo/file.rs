@@ -64,8 +64,16 @@ impl From<Fault> for Trouble {
     }
 }
 
-/// Hands a file's contents to `tell`.
-pub(super) fn read<T>(path: &Path, tell: impl FnOnce(Modinfo<'_>, Option<Signature<'_>>) -> T) -> Result<T, Trouble> {
+/// What is read of a module.
+pub(super) struct Contents<'a> {
+    pub(super) info: Modinfo<'a>,
+    pub(super) signature: Option<Signature<'a>>,
+    /// All bytes, if they were asked for.
+    pub(super) whole: Option<&'a [u8]>,
+}
+
+/// Hands a file's contents to `tell`, with all its bytes or without.
+pub(super) fn read<T>(path: &Path, is_whole: bool, tell: impl FnOnce(Contents<'_>) -> T) -> Result<T, Trouble> {
     let mut file = File::open(path)?;
     let mut start = [0; HEADER_BYTES];
     let len = read_start(&mut file, &mut start)?;
@@ -74,7 +82,7 @@ pub(super) fn read<T>(path: &Path, tell: impl FnOnce(Modinfo<'_>, Option<Signatu
         return Err(Trouble::new(libc::EINVAL));
     }
     let Some(kind) = compression(start) else {
-        return parse(&Source::File(&file, file.metadata()?.len()), start, tell);
+        return parse(&Source::File(&file, file.metadata()?.len()), start, is_whole, tell);
     };
     UNPACKED.with_borrow_mut(|module| {
         let mut packed = start.to_vec();
@@ -83,9 +91,15 @@ pub(super) fn read<T>(path: &Path, tell: impl FnOnce(Modinfo<'_>, Option<Signatu
             unpacking: Some(format!("{}: {error}", function(kind))),
             ..Trouble::new(libc::EINVAL)
         })?;
-        parse(&Source::Memory(module), &module[..module.len().min(HEADER_BYTES)], tell)
+        let told = parse(&Source::Memory(module), &module[..module.len().min(HEADER_BYTES)], is_whole, tell);
+        module.clear();
+        module.shrink_to(KEPT_BYTES);
+        told
     })
 }
+
+/// The few modules that are larger than this give their memory back.
+const KEPT_BYTES: usize = 4 << 20;
 
 thread_local! {
     /// Where files are unpacked: new memory for each would cost more than what is done with it.
@@ -115,23 +129,24 @@ fn read_start(file: &mut File, start: &mut [u8]) -> io::Result<usize> {
 fn parse<T>(
     source: &Source<'_>,
     start: &[u8],
-    tell: impl FnOnce(Modinfo<'_>, Option<Signature<'_>>) -> T,
+    is_whole: bool,
+    tell: impl FnOnce(Contents<'_>) -> T,
 ) -> Result<T, Trouble> {
     let len = source.len();
     let table = Table::of(start, len)?;
     let from = table.range.start.saturating_sub(NAMES_BYTES);
-    let window = Window::new(source, from..len.min(from + WINDOW_BYTES))?;
+    let window = Window::new(source, if is_whole { 0..len } else { from..len.min(from + WINDOW_BYTES) })?;
     let headers = window.get(table.range.clone())?;
     let names = window.get(table.names(&headers)?)?;
     let section = table.find(&headers, &names, b".modinfo")?.ok_or(Trouble::new(libc::ENODATA))?;
     let info = window.get(section)?;
-    let end = window.get(len.saturating_sub(SIGNATURE_BYTES)..len)?;
-    if signature::of(&end).is_some() || !signature::is_marked(&end) {
-        return Ok(tell(Modinfo::new(&info), signature::of(&end)));
+    let mut end = window.get(len.saturating_sub(SIGNATURE_BYTES)..len)?;
+    if signature::is_marked(&end) && signature::of(&end).is_none() {
+        // Longer than any that the kernel's build appends, or damaged.
+        end = window.get(0..len)?;
     }
-    // Longer than any that the kernel's build appends, or damaged.
-    let whole = window.get(0..len)?;
-    Ok(tell(Modinfo::new(&info), signature::of(&whole)))
+    let whole = is_whole.then_some(&*window.bytes);
+    Ok(tell(Contents { info: Modinfo::new(&info), signature: signature::of(&end), whole }))
 }
 
 /// Where bytes come from.
@@ -207,10 +222,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.ko");
         fs::write(&path, bytes).unwrap();
-        read(&path, |info, signature| {
-            let signature = signature.map(|signature| (signature.signer.to_vec(), signature.signature.len()));
-            (info.get("license").map(Into::into), signature)
-        })
+        let read = |is_whole| {
+            read(&path, is_whole, |contents| {
+                assert_eq!(contents.whole.is_some(), is_whole);
+                let signature =
+                    contents.signature.map(|signature| (signature.signer.to_vec(), signature.signature.len()));
+                (contents.info.get("license").map(Into::into), signature)
+            })
+        };
+        assert_eq!(read(false), read(true));
+        read(false)
     }
 
     #[test]

@@ -1,16 +1,26 @@
 //! `modinfo`'s output for programs.
 
-use modfile::{modinfo::Modinfo, signature::Signature};
+use modfile::{
+    elf::Elf,
+    modinfo::{Modinfo, Parameter},
+    param,
+    signature::Signature,
+};
 
-use super::text::{hex, is_parameter};
+use super::{
+    file::Contents,
+    text::{hex, is_parameter},
+};
 use crate::json::Value;
 
 /// Keys that a module may have more than once. They are lists also where they occur once, so that a reader finds the
 /// same kind of value in every module.
-const LISTS: &[&[u8]] = &[b"alias", b"author", b"firmware", b"import_ns", b"softdep", b"weakdep"];
+const LISTS: &[&[u8]] =
+    &[b"alias", b"author", b"description", b"firmware", b"import_ns", b"license", b"softdep", b"weakdep"];
 
 /// One module as an object.
-pub(super) fn object(name: &str, file: Option<&[u8]>, info: &Modinfo<'_>, signature: Option<&Signature<'_>>) -> Value {
+pub(super) fn object(name: &str, file: Option<&[u8]>, contents: &Contents<'_>) -> Value {
+    let info = &contents.info;
     let mut members = vec![
         ("name".to_owned(), name.into()),
         ("filename".to_owned(), file.into()),
@@ -22,8 +32,11 @@ pub(super) fn object(name: &str, file: Option<&[u8]>, info: &Modinfo<'_>, signat
             members.push((String::from_utf8_lossy(key).into_owned(), field(key, &values)));
         }
     }
-    members.push(("parameters".into(), Value::list(info.parameters().iter().map(parameter))));
-    members.push(("signature".into(), signature.map(signed).into()));
+    let permissions = permissions(contents.whole);
+    let parameters = info.parameters();
+    let parameters = parameters.iter().map(|known| parameter(known, &permissions));
+    members.push(("parameters".into(), Value::list(parameters)));
+    members.push(("signature".into(), contents.signature.as_ref().map(signed).into()));
     Value::Object(members)
 }
 
@@ -47,11 +60,20 @@ fn field(key: &[u8], values: &[&[u8]]) -> Value {
     }
 }
 
-fn parameter(parameter: &modfile::modinfo::Parameter<'_>) -> Value {
+/// The names of a file's parameters and the modes that they have in `/sys/module`, as far as they can be told.
+fn permissions(file: Option<&[u8]>) -> Vec<(&[u8], u16)> {
+    let elf = file.and_then(|file| Elf::parse(file).ok());
+    let parameters = elf.and_then(|elf| param::parameters(&elf).ok());
+    parameters.into_iter().flatten().flatten().map(|parameter| (parameter.name, parameter.permissions)).collect()
+}
+
+fn parameter(parameter: &Parameter<'_>, permissions: &[(&[u8], u16)]) -> Value {
+    let mode = permissions.iter().find(|known| known.0 == parameter.name).map(|known| known.1);
     Value::object([
         ("name", parameter.name.into()),
         ("type", parameter.kind.into()),
         ("description", parameter.description.into()),
+        ("permissions", mode.map(|mode| format!("{mode:04o}")).into()),
     ])
 }
 
@@ -84,7 +106,7 @@ mod tests {
             signature: &[0xab],
         };
         let mut out = Vec::new();
-        object("a", Some(b"/a.ko"), &info, Some(&signature)).write(&mut out);
+        object("a", Some(b"/a.ko"), &Contents { info, signature: Some(signature), whole: None }).write(&mut out);
         let expected = r#"{
   "name": "a",
   "filename": "/a.ko",
@@ -96,7 +118,9 @@ mod tests {
     "b",
     "c"
   ],
-  "license": "GPL",
+  "license": [
+    "GPL"
+  ],
   "odd": [
     "1",
     "2"
@@ -105,12 +129,14 @@ mod tests {
     {
       "name": "n",
       "type": "int",
-      "description": "how many"
+      "description": "how many",
+      "permissions": null
     },
     {
       "name": "m",
       "type": "bool",
-      "description": null
+      "description": null,
+      "permissions": null
     }
   ],
   "signature": {
@@ -126,9 +152,24 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_has_the_mode_of_its_file() {
+        let module = modfile::write::Module::new("a").parameter("seen", 0o644, "param_ops_int");
+        let module = module.parameter("hidden", 0, "param_ops_bool").build();
+        let info = Modinfo::new(b"parmtype=seen:int\0parmtype=hidden:bool\0parmtype=gone:int\0");
+        let value = object("a", Some(b"/a.ko"), &Contents { info, signature: None, whole: Some(&module) });
+        let mut out = Vec::new();
+        value.write(&mut out);
+        let modes: Vec<_> =
+            std::str::from_utf8(&out).unwrap().lines().filter(|line| line.contains("permissions")).collect();
+        let modes: Vec<_> = modes.iter().map(|line| line.trim()).collect();
+        assert_eq!(modes, ["\"permissions\": \"0644\"", "\"permissions\": \"0000\"", "\"permissions\": null"]);
+    }
+
+    #[test]
     fn a_part_of_the_kernel_has_no_file() {
         let mut out = Vec::new();
-        object("a", None, &Modinfo::new(b"depends=\0"), None).write(&mut out);
+        let info = Modinfo::new(b"depends=\0");
+        object("a", None, &Contents { info, signature: None, whole: None }).write(&mut out);
         let expected = "{\n  \"name\": \"a\",\n  \"filename\": null,\n  \"builtin\": true,\n  \"depends\": [],\n  \
                         \"parameters\": [],\n  \"signature\": null\n}\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);

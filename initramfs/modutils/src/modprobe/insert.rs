@@ -8,7 +8,7 @@ use super::{Deed, Session};
 use crate::{
     json::Value,
     load::LoadError,
-    log::Failure,
+    log::{Failure, Priority},
     lookup::Module,
     plan::{self, Action, Step, Target},
     sys::Refusal,
@@ -112,8 +112,12 @@ impl Session<'_> {
         }
         let result = self.kernel.insert(path, options, self.options.flags);
         self.explainer.look(path, options, result, self.tree);
-        if result.is_ok() {
-            self.explainer.tell(self.log);
+        match &result {
+            Ok(()) => self.explainer.tell(self.log),
+            // Of a soft dependency nothing else tells.
+            Err(error) => {
+                self.log.write(Priority::Info, format_args!("Failed to insert module '{}': {error}", path.display()));
+            }
         }
         result
     }

@@ -42,7 +42,7 @@ impl Session<'_> {
         }
         self.remove_softdeps(&post)?;
         if how.remove_holders {
-            for holder in self.kernel.holders(name).into_iter().rev() {
+            for holder in self.holders(name).into_iter().rev() {
                 self.remove_with_friends(&holder, How { remove_holders: false, ignore_builtin: true })?;
             }
         }
@@ -61,6 +61,16 @@ impl Session<'_> {
             }
         }
         self.remove_softdeps(&pre)
+    }
+
+    /// The modules that use a module. One that is not loaded has none, and kmod says so: where there is a command to
+    /// run it does not ask before.
+    fn holders(&self, name: &str) -> Vec<String> {
+        self.kernel.holders(name).unwrap_or_else(|error| {
+            let words = Refusal::from(error);
+            self.log.error(format_args!("could not open '/sys/module/{name}/holders': {words}"));
+            Vec::new()
+        })
     }
 
     /// Whether there is something to unload; an error where its absence is one.

@@ -1,7 +1,12 @@
 //! What modprobe only prints: the configuration with the indexes as if they were configuration (`-c`), and the
 //! symbol versions of a file.
 
-use modfile::{Error, elf::Elf, symbols};
+use modfile::{
+    Error,
+    elf::Elf,
+    parts::{Fault, HEADER_BYTES, Table},
+    symbols::{self, Version},
+};
 
 use super::Session;
 use crate::{
@@ -57,6 +62,24 @@ impl Session<'_> {
         ])
     }
 
+    /// The lines about a file, or kmod's number for why there are none.
+    fn versions(&self, bytes: Vec<u8>, what: &str) -> Result<Vec<String>, i32> {
+        let bytes = unpack(bytes).map_err(|error| {
+            self.log.error(error);
+            libc::EINVAL
+        })?;
+        if bytes.len() < MAGIC_BYTES {
+            return Err(libc::EINVAL);
+        }
+        let start = &bytes[..bytes.len().min(HEADER_BYTES)];
+        if let Err(Fault::NotElf) = Table::of(start, bytes.len() as u64) {
+            return Err(libc::ENOEXEC);
+        }
+        let lines =
+            Elf::parse(&bytes).and_then(|elf| if what == "symbols" { exports(&elf) } else { modversions(&elf) });
+        lines.map_err(|_| libc::EINVAL)?.ok_or(libc::ENODATA)
+    }
+
     /// Prints the `symbols` that a file exports or the `modversions` it was built with.
     pub(super) fn show_versions(&mut self, file: &str, what: &str) -> Result<(), Failure> {
         if file.ends_with('/') || std::fs::metadata(file).is_err() {
@@ -64,7 +87,7 @@ impl Session<'_> {
         }
         let lines = match std::fs::read(file) {
             Err(error) => Err(Refusal::from(error)),
-            Ok(bytes) => versions(bytes, what).map_err(|errno| Refusal(-i64::from(errno))),
+            Ok(bytes) => self.versions(bytes, what).map_err(|errno| Refusal(-i64::from(errno))),
         };
         let lines = lines.map_err(|why| self.fail(format_args!("could not get {what} of {file}: {why}")))?;
         lines.iter().for_each(|line| self.print(format_args!("{line}")));
@@ -72,25 +95,23 @@ impl Session<'_> {
     }
 }
 
-/// The lines about a file, or kmod's number for why there are none.
-fn versions(bytes: Vec<u8>, what: &str) -> Result<Vec<String>, i32> {
-    let bytes = unpack(bytes).map_err(|_| libc::EINVAL)?;
-    if bytes.len() >= MAGIC_BYTES && !bytes.starts_with(b"\x7fELF") {
-        return Err(libc::ENOEXEC);
-    }
-    let lines = Elf::parse(&bytes).and_then(|elf| if what == "symbols" { exports(&elf) } else { modversions(&elf) });
-    match lines.map_err(|_| libc::EINVAL)? {
-        lines if lines.is_empty() => Err(libc::ENODATA),
-        lines => Ok(lines),
-    }
+/// None if there is no table of them, which is an error. An empty table is none.
+fn exports(elf: &Elf<'_>) -> Result<Option<Vec<String>>, Error> {
+    let exports = symbols::exports(elf)?;
+    let lines = exports.iter().map(|export| line(export.crc.unwrap_or(0), export.name)).collect::<Vec<_>>();
+    Ok(if lines.is_empty() && elf.section("__ksymtab_strings")?.is_none() { None } else { Some(lines) })
 }
 
-fn exports(elf: &Elf<'_>) -> Result<Vec<String>, Error> {
-    Ok(symbols::exports(elf)?.iter().map(|export| line(export.crc.unwrap_or(0), export.name)).collect())
+/// As for exports.
+fn modversions(elf: &Elf<'_>) -> Result<Option<Vec<String>>, Error> {
+    let lines: Vec<_> =
+        symbols::versions(elf)?.map(|version| Ok(version_line(&version?))).collect::<Result<_, Error>>()?;
+    Ok(if lines.is_empty() && elf.section("__versions")?.is_none() { None } else { Some(lines) })
 }
 
-fn modversions(elf: &Elf<'_>) -> Result<Vec<String>, Error> {
-    symbols::versions(elf)?.map(|version| version.map(|version| line(version.crc, version.name))).collect()
+/// PowerPC has a dot before the names of functions, which are known without it.
+fn version_line(version: &Version<'_>) -> String {
+    line(version.crc, version.name.strip_prefix(b".").unwrap_or(version.name))
 }
 
 /// Objects of two members.

@@ -32,9 +32,12 @@ impl Kernel for Notes {
         self.loaded.get(module).map(|(_, refcnt)| *refcnt)
     }
 
-    fn holders(&self, module: &str) -> Vec<String> {
+    fn holders(&self, module: &str) -> io::Result<Vec<String>> {
+        if !self.loaded.contains_key(module) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let held = self.holders.iter().filter(|(held, holder)| *held == module && self.loaded.contains_key(*holder));
-        held.map(|(_, holder)| (*holder).into()).collect()
+        Ok(held.map(|(_, holder)| (*holder).into()).collect())
     }
 
     fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), LoadError> {
