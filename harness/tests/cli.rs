@@ -102,7 +102,10 @@ fn an_unknown_scenario_selects_nothing_and_the_nearest_is_named() {
 #[test]
 fn an_unknown_peer_is_wrong_usage_and_the_nearest_is_named() {
     let ran = run(Desk::new().modrig(&["peers", "fetch", "kmod34"]));
-    ran.ends(2, &["error: no peer is called `kmod34`", "help: did you mean kmod-34? known are busybox, kmod-30, kmod-34,"]);
+    ran.ends(
+        2,
+        &["error: no peer is called `kmod34`", "help: did you mean kmod-34? known are busybox, kmod-30, kmod-34,"],
+    );
 }
 
 #[test]

@@ -15,7 +15,6 @@ use modfile::{alias::module_name, elf::Elf, modinfo::Modinfo};
 use crate::{
     compress::unpack,
     kmsg,
-    load::LoadError,
     log::{Log, Priority},
     state::State,
     sys::Refusal,
@@ -86,14 +85,12 @@ impl Explainer {
     }
 
     /// Looks into a load that was tried with these parameters.
-    pub fn look(&mut self, path: &Path, params: &str, result: Result<(), LoadError>, tree: &Tree) {
+    pub fn look(&mut self, path: &Path, params: &str, result: Result<(), Refusal>, tree: &Tree) {
         let Some(watch) = &mut self.watch else { return };
         let log = watch.records();
         self.notes = match result {
             Ok(()) => fs::read(path).and_then(unpack).map_or(Vec::new(), |module| unknown_parameters(&module, params)),
-            Err(LoadError::Refused(refusal)) => {
-                explain(&Attempt { path, refusal, log: &log, tree, root: Path::new("/") })
-            }
+            Err(refusal) => explain(&Attempt { path, refusal, log: &log, tree, root: Path::new("/") }),
         };
     }
 

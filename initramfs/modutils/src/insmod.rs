@@ -6,7 +6,7 @@ use crate::{
     Tool,
     explain::Explainer,
     getopt::{Long, Spec},
-    load::{LoadError, load, unpacking_fault},
+    load::{load, unpacking_fault},
     log::Priority,
     params,
     state::State,
@@ -91,7 +91,7 @@ pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
 }
 
 /// What an error means for a load, where the general words would mislead.
-fn words(error: LoadError) -> String {
+fn words(error: Refusal) -> String {
     [
         (libc::ENOEXEC, "Invalid module format"),
         (libc::ENOENT, "Unknown symbol in module"),
@@ -118,7 +118,7 @@ mod tests {
             (-256, "Unknown error 256"),
             (-65280, "Unknown error 65280"),
         ] {
-            assert_eq!(words(LoadError::Refused(Refusal(value.into()))), expected);
+            assert_eq!(words(Refusal(value.into())), expected);
         }
     }
 }

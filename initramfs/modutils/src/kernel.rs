@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    load::{LoadError, load},
+    load::load,
     state::{InitState, State},
     sys::{Refusal, delete_module},
 };
@@ -23,7 +23,7 @@ pub trait Kernel {
     /// The modules that use a module; an error if it is not loaded.
     fn holders(&self, module: &str) -> io::Result<Vec<String>>;
     /// Loads a file; `flags` are `sys::IGNORE_*`.
-    fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), LoadError>;
+    fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), Refusal>;
     /// Unloads a module.
     fn remove(&mut self, module: &str, force: bool) -> Result<(), Refusal>;
     /// Lets time pass, so that a module's users may go.
@@ -59,7 +59,7 @@ impl Kernel for Running {
         self.state.holders(module)
     }
 
-    fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), LoadError> {
+    fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), Refusal> {
         load(&self.state, path, params, flags)
     }
 

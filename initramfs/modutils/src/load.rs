@@ -19,29 +19,6 @@ use crate::{
     sys::{self, Refusal},
 };
 
-/// Why a file was not loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// The kernel, or the file system, said no.
-    #[error("{0}")]
-    Refused(#[from] Refusal),
-}
-
-impl From<io::Error> for LoadError {
-    /// A compressed file that does not unpack has no number of its own; kmod's is this one.
-    fn from(error: io::Error) -> Self {
-        Self::Refused(Refusal(-i64::from(error.raw_os_error().unwrap_or(libc::EINVAL))))
-    }
-}
-
-impl LoadError {
-    /// The kernel's number, if it is this error's.
-    pub fn is(self, errno: i32) -> bool {
-        let Self::Refused(refusal) = self;
-        refusal.is(errno)
-    }
-}
-
 /// Loads a file with its parameters. `flags` are `sys::IGNORE_*`.
 ///
 /// The kernel reads the file itself, and unpacks it where it can. Where it cannot, or knows no `finit_module`, it gets
@@ -49,7 +26,7 @@ impl LoadError {
 ///
 /// # Errors
 /// The kernel's, or the file's.
-pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), LoadError> {
+pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), Refusal> {
     let mut file = File::open(path)?;
     let kind = peek(&mut file)?;
     let kernel_reads = kind.is_none() || state.compression().as_deref() == kind;
@@ -57,22 +34,23 @@ pub fn load(state: &State, path: &Path, params: &str, flags: u32) -> Result<(), 
         let packed = if kind.is_some() { sys::COMPRESSED_FILE } else { 0 };
         match sys::finit_module(file.as_fd(), params, flags | packed) {
             Err(refusal) if refusal.is(libc::ENOSYS) => {}
-            result => return Ok(result?),
+            result => return result,
         }
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let image = without_checks(unpack(bytes)?, flags)?;
-    Ok(sys::init_module(&image, params)?)
+    // A file that does not unpack has no number of its own; kmod's is this one.
+    let image = unpack(bytes).map_err(|_| Refusal(-i64::from(libc::EINVAL)))?;
+    sys::init_module(&without_checks(image, flags)?, params)
 }
 
 /// The module as the kernel shall see it when it has no flags to be told by. The numbers are kmod's; what is damaged
 /// in a way that does not matter here is the kernel's to refuse.
-fn without_checks(mut image: Vec<u8>, flags: u32) -> Result<Vec<u8>, LoadError> {
+fn without_checks(mut image: Vec<u8>, flags: u32) -> Result<Vec<u8>, Refusal> {
     if flags == 0 {
         return Ok(image);
     }
-    let refused = |errno: i32| LoadError::Refused(Refusal(-i64::from(errno)));
+    let refused = |errno: i32| Refusal(-i64::from(errno));
     let info = parts::section(&image, b".modinfo").map_err(|fault| match fault {
         Fault::NotElf => refused(libc::ENOEXEC),
         Fault::Damaged => refused(libc::EINVAL),

@@ -7,7 +7,6 @@ use modfile::alias::module_name;
 use super::{Deed, Session};
 use crate::{
     json::Value,
-    load::LoadError,
     log::{Failure, Priority},
     lookup::Module,
     plan::{self, Action, Step, Target},
@@ -62,10 +61,10 @@ impl Session<'_> {
         Ok(Target { module: Module::named(module_name(operand)), file: Some(path), params })
     }
 
-    fn insert_target(&mut self, target: &Target) -> Result<(), LoadError> {
+    fn insert_target(&mut self, target: &Target) -> Result<(), Refusal> {
         let name = &target.module.name;
         if !self.options.ignore_loaded && self.in_kernel(name) {
-            return if self.options.first_time { Err(Refusal(-i64::from(libc::EEXIST)).into()) } else { Ok(()) };
+            return if self.options.first_time { Err(Refusal(-i64::from(libc::EEXIST))) } else { Ok(()) };
         }
         if self.config.blacklist.contains(name) && (target.module.alias.is_some() || self.options.use_blacklist) {
             return Ok(());
@@ -81,10 +80,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), LoadError> {
+    fn take(&mut self, step: &Step) -> Result<(), Refusal> {
         let name = &step.module.name;
         if !self.options.ignore_loaded && self.in_kernel(name) {
-            return Err(Refusal(-i64::from(libc::EEXIST)).into());
+            return Err(Refusal(-i64::from(libc::EEXIST)));
         }
         let options = &step.options;
         match &step.action {
@@ -101,12 +100,12 @@ impl Session<'_> {
                     return Ok(());
                 }
                 self.log.error(format_args!("could not find module by name='{name}'"));
-                Err(Refusal(-i64::from(libc::ENOENT)).into())
+                Err(Refusal(-i64::from(libc::ENOENT)))
             }
         }
     }
 
-    fn take_file(&mut self, path: &Path, options: &str) -> Result<(), LoadError> {
+    fn take_file(&mut self, path: &Path, options: &str) -> Result<(), Refusal> {
         if self.is_dry_run() {
             return Ok(());
         }
@@ -122,7 +121,7 @@ impl Session<'_> {
         result
     }
 
-    fn take_command(&mut self, name: &str, command: &str, options: &str) -> Result<(), LoadError> {
+    fn take_command(&mut self, name: &str, command: &str, options: &str) -> Result<(), Refusal> {
         self.show(Deed::Install { module: name, command, options });
         if self.is_dry_run() {
             return Ok(());
@@ -137,10 +136,10 @@ impl Session<'_> {
             }
         };
         self.log.error(how);
-        Err(Refusal(-i64::from(libc::EINVAL)).into())
+        Err(Refusal(-i64::from(libc::EINVAL)))
     }
 
-    fn explain(&mut self, name: &str, error: LoadError) -> Failure {
+    fn explain(&mut self, name: &str, error: Refusal) -> Failure {
         let words = match error {
             _ if error.is(libc::EEXIST) => "Module already in kernel".into(),
             _ if error.is(libc::ENOENT) => "Unknown symbol in module, or unknown parameter (see dmesg)".into(),

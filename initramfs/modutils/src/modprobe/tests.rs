@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 use super::*;
-use crate::{config::Softdep, fake::Root, load::LoadError, sys::Refusal};
+use crate::{config::Softdep, fake::Root, sys::Refusal};
 
 /// A kernel with modules that are live, coming or builtin, and how often each is used.
 #[derive(Default)]
@@ -40,11 +40,11 @@ impl Kernel for Notes {
         Ok(held.map(|(_, holder)| (*holder).into()).collect())
     }
 
-    fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), LoadError> {
+    fn insert(&mut self, path: &Path, params: &str, flags: u32) -> Result<(), Refusal> {
         let module = path.file_stem().unwrap().to_string_lossy().into_owned();
         self.calls.push(format!("insert {module} [{params}] {flags}"));
         match self.returns.iter().find(|(name, _)| *name == module) {
-            Some((_, value)) => Err(Refusal(*value).into()),
+            Some((_, value)) => Err(Refusal(*value)),
             None => {
                 self.loaded.insert(module, (InitState::Live, 0));
                 Ok(())
