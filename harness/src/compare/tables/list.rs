@@ -48,11 +48,7 @@ const ROWS: &[(&str, &[Row])] = &[
                 "insmod root/lib/modules/R/kernel/packed/packed_xz.ko.xz ; insmod root/lib/modules/R/kernel/packed/packed_zst.ko.zst",
                 &[],
             ),
-            (
-                "forced without privilege",
-                "insmod -f root/lib/modules/R/kernel/net/base.ko ; insmod -f root/lib/modules/R/kernel/tell/full.ko",
-                &[],
-            ),
+            ("forced without privilege", "insmod -f root/lib/modules/R/kernel/tell/full.ko", &[]),
             ("verbose", "insmod -v root/lib/modules/R/kernel/net/base.ko ; insmod -vv nowhere.ko", &[]),
             ("unknown option", "insmod --nonsense x ; insmod -Z x ; insmod -p x", &[]),
             ("empty name", "insmod ''", &[]),
