@@ -1,3 +1,5 @@
+//! Explanations of made failures: what is said, and in which words.
+
 use modfile::write::Module;
 
 use super::*;
