@@ -107,7 +107,7 @@ struct RunArgs {
     /// Whose module tools the guests have
     #[arg(long, value_enum, default_value_t)]
     modutils: toolset::Choice,
-    /// How many guests run at once [default: the number of processors]
+    /// How many guests run at once [default: two for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
     /// Where one JSON record per case is written
@@ -240,7 +240,7 @@ impl Global {
         for path in kernels.iter().filter(|name| name.contains('/')) {
             rig.store.resolve(&catalog, path)?;
         }
-        let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
         let suite = Suite { kernels: kernels.clone(), scenarios, jobs };
         let unwritten = std::sync::Mutex::new(None);
