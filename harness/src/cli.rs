@@ -138,7 +138,7 @@ enum ListCommand {
 enum CompareCommand {
     /// With kmod: output, messages, exit codes and files, byte for byte
     Kmod {
-        /// On modules made on the spot, in seconds [default]
+        /// On modules made on the spot, in seconds, the default
         #[arg(long, conflicts_with = "full")]
         quick: bool,
         /// On the whole module trees of two kernels as well: 220 MB to fetch, 1.4 GB in the cache, some minutes
