@@ -177,7 +177,7 @@ fn medians(spent: &[Spent]) -> Spent {
 
 /// What could not be measured is a dash.
 fn shown((number, digits): (f64, usize)) -> String {
-    if number.is_nan() || number == 0.0 { "-".into() } else { format!("{number:.digits$}") }
+    if number.is_normal() { format!("{number:.digits$}") } else { "-".into() }
 }
 
 /// The heading of the rows.
@@ -189,7 +189,8 @@ impl fmt::Display for Row {
         let Self { name, kmod, ours, goal: (measure, goal) } = self;
         let part = |kmod: f64, ours: f64, unit: f64| {
             let [kmod, ours, ratio] = [(kmod * unit, 1), (ours * unit, 1), (ours / kmod, 3)].map(shown);
-            format!("{kmod:>9} {ours:>9} {ratio:>6}x")
+            let ratio = if ratio == "-" { ratio } else { ratio + "x" };
+            format!("{kmod:>9} {ours:>9} {ratio:>7}")
         };
         let parts = [
             part(kmod.cpu, ours.cpu, 1e3),
