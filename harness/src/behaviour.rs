@@ -108,3 +108,22 @@ pub const OOPS_IN_INIT: Fact<&str> = Fact {
         Row { since: (6, 12), value: "Oops: Oops: 0002 [#1]", source: "die_addr(); observed on 6.12 and later" },
     ],
 };
+
+/// A module whose symbols' string table does not end with NUL.
+pub const STRING_TABLE_WITHOUT_END_IS: Fact<i64> = Fact {
+    what: "a module whose symbol names do not end with NUL fails with",
+    rows: &[
+        // The last name goes on into what follows, and so is no known symbol.
+        Row { since: (0, 0), value: -(libc::ENOENT as i64), source: "observed on 5.10 to 6.12" },
+        Row { since: (7, 0), value: -(libc::ENOEXEC as i64), source: "observed on 7.2 and 7.3" },
+    ],
+};
+
+/// Whether the size of .gnu.linkonce.this_module is compared with the kernel's struct module.
+pub const STRUCT_MODULE_SIZE_IS_CHECKED: Fact<bool> = Fact {
+    what: "a struct module of another size is refused",
+    rows: &[
+        Row { since: (0, 0), value: false, source: "observed on 5.10 and 6.1" },
+        Row { since: (6, 4), value: true, source: "elf_validity_cache_copy(); observed on 6.12 and later" },
+    ],
+};

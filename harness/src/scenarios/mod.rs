@@ -3,6 +3,7 @@
 //! A scenario sees [`crate::guest`], [`crate::behaviour`] and [`crate::errno`] only. To add one: a function, a row,
 //! and a file in `guest-modules/` if it needs a new situation (docs/adding-a-scenario.md).
 
+mod damage;
 mod duplicates;
 mod faults;
 mod files;
@@ -31,6 +32,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         licences::ALL,
         states::ALL,
         files::ALL,
+        damage::ALL,
         faults::ALL,
         traces::ALL,
         unload::ALL,

@@ -65,7 +65,8 @@ pub fn hide_versions(bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let elf = Elf::parse(bytes)?;
     let mut edited = bytes.to_vec();
     if let Some(versions) = elf.section("__versions")? {
-        elf.write_flags(&mut edited, versions.index, versions.flags & !SHF_ALLOC);
+        let word = elf.layout().word_size();
+        elf.write_header(&mut edited, versions.index, 8, word, versions.flags & !SHF_ALLOC);
     }
     Ok(edited)
 }
@@ -122,6 +123,53 @@ fn invert_in_version(
     let inverted: Vec<u8> = versions.data.iter().skip(entry + part.start).take(part.len()).map(|byte| !byte).collect();
     let mut edited = bytes.to_vec();
     overwrite(&mut edited, &versions, entry + part.start, &inverted);
+    Ok(edited)
+}
+
+/// A field of a section's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// `sh_name`: where the name lies in the table of names.
+    Name,
+    /// `sh_type`.
+    Type,
+    /// `sh_offset`.
+    Offset,
+    /// `sh_size`.
+    Size,
+}
+
+/// The module with another number in a section's header.
+///
+/// # Errors
+/// The module is damaged, or has no such section.
+pub fn set_field(bytes: &[u8], name: &str, field: Field, value: u64) -> Result<Vec<u8>, Error> {
+    let elf = Elf::parse(bytes)?;
+    let index = section(&elf, name, "module has no such section")?.index;
+    let word = elf.layout().word_size();
+    let (at, size) = match field {
+        Field::Name => (0, 4),
+        Field::Type => (4, 4),
+        Field::Offset => (8 + 2 * word, word),
+        Field::Size => (8 + 3 * word, word),
+    };
+    let mut edited = bytes.to_vec();
+    elf.write_header(&mut edited, index, at, size, value);
+    Ok(edited)
+}
+
+/// The module with other bytes in a section.
+///
+/// # Errors
+/// The module is damaged, or has no such section, or that is too short.
+pub fn set_bytes(bytes: &[u8], name: &str, offset: usize, new: &[u8]) -> Result<Vec<u8>, Error> {
+    let elf = Elf::parse(bytes)?;
+    let found = section(&elf, name, "module has no such section")?;
+    if found.data.len() < offset.saturating_add(new.len()) {
+        return Err(at(&found, offset, "section is too short"));
+    }
+    let mut edited = bytes.to_vec();
+    overwrite(&mut edited, &found, offset, new);
     Ok(edited)
 }
 
@@ -187,6 +235,20 @@ mod tests {
             hide_modinfo(&Module::new("m").build(), "vermagic").unwrap_err().what,
             ".modinfo has no such string"
         );
+    }
+
+    #[test]
+    fn headers_and_contents_of_sections_change() {
+        for layout in Layout::ALL {
+            let bytes = Module::new("m").layout(layout).modinfo("author", "x").build();
+            let edited = set_field(&bytes, ".modinfo", Field::Size, 3).unwrap();
+            assert_eq!(Elf::parse(&edited).unwrap().section(".modinfo").unwrap().unwrap().size, 3, "{layout:?}");
+            let edited = set_bytes(&bytes, ".modinfo", 1, b"AME").unwrap();
+            assert!(Elf::parse(&edited).unwrap().section(".modinfo").unwrap().unwrap().data.starts_with(b"nAME"));
+        }
+        let bytes = Module::new("m").build();
+        assert_eq!(set_bytes(&bytes, ".modinfo", 1000, b"x").unwrap_err().what, "section is too short");
+        assert_eq!(set_field(&bytes, ".none", Field::Type, 0).unwrap_err().what, "module has no such section");
     }
 
     #[test]

@@ -363,17 +363,14 @@ impl<'a> Elf<'a> {
         Ok(data.chunks_exact(size).map(move |record| relocation(layout, record, has_addend)))
     }
 
-    /// Changes `sh_flags` of a section in a copy of the file's bytes.
-    pub(crate) fn write_flags(&self, file: &mut [u8], index: u16, flags: u64) {
-        let at = self.headers.start() + u64::from(index) * self.layout.section_header_size() as u64 + 8;
-        let Some(field) = usize::try_from(at).ok().and_then(|at| file.get_mut(at..at + self.layout.word_size())) else {
-            return;
-        };
-        match (self.layout.is_64, self.layout.is_big) {
-            (true, true) => field.copy_from_slice(&flags.to_be_bytes()),
-            (true, false) => field.copy_from_slice(&flags.to_le_bytes()),
-            (false, true) => field.copy_from_slice(&(flags as u32).to_be_bytes()),
-            (false, false) => field.copy_from_slice(&(flags as u32).to_le_bytes()),
+    /// Changes the `size` bytes, 4 or 8, at `at` of a section's header, in a copy of the file's bytes.
+    pub(crate) fn write_header(&self, file: &mut [u8], index: u16, at: usize, size: usize, value: u64) {
+        let start = self.headers.start() + u64::from(index) * self.layout.section_header_size() as u64;
+        let field = usize::try_from(start).ok().and_then(|start| file.get_mut(start + at..start + at + size));
+        let (big, little) = (value.to_be_bytes(), value.to_le_bytes());
+        let bytes = if self.layout.is_big { big.get(8 - size..) } else { little.get(..size) };
+        if let (Some(field), Some(bytes)) = (field, bytes) {
+            field.copy_from_slice(bytes);
         }
     }
 
