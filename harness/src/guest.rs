@@ -243,6 +243,26 @@ impl Guest {
         Ok(Returned { what: running.what, how: ending.how, raw: ending.raw })
     }
 
+    /// Begins a `finit_module` and waits until the module's init is about to run, or runs.
+    ///
+    /// # Errors
+    /// It is never seen coming, or as [`Guest::load`].
+    pub fn load_until_coming(&mut self, name: &str, params: &str) -> Check<Running> {
+        let running = self.start_load(name, params)?;
+        self.eventually(&format!("{name} is coming"), |guest| guest.state_is(name, "coming"))?;
+        Ok(running)
+    }
+
+    /// Begins a `delete_module` and waits until the module's exit runs.
+    ///
+    /// # Errors
+    /// It is never seen going, or as [`Guest::load`].
+    pub fn unload_until_going(&mut self, name: &str) -> Check<Running> {
+        let running = self.start_unload(name)?;
+        self.eventually(&format!("{name} is going"), |guest| guest.state_is(name, "going"))?;
+        Ok(running)
+    }
+
     /// Whether a job is still at work two seconds from now.
     ///
     /// # Errors

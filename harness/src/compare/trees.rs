@@ -1,8 +1,7 @@
 //! The whole module trees of real kernels: packed as they come, and unpacked once into the cache.
 
 use std::{
-    fs,
-    io::{self, Read as _},
+    fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
@@ -164,10 +163,5 @@ fn unpack_all(from: &Path, to: &Path, modules: &[String], on_end: impl Fn() + Sy
 
 fn unpack(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to.parent().unwrap_or(to))?;
-    let mut bytes = Vec::new();
-    match from.extension().is_some_and(|extension| extension == "xz") {
-        true => drop(liblzma::read::XzDecoder::new(fs::File::open(from)?).read_to_end(&mut bytes)?),
-        false => bytes = fs::read(from)?,
-    }
-    fs::write(to, bytes)
+    fs::write(to, modutils::compress::unpack(fs::read(from)?)?)
 }

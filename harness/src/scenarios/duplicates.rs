@@ -50,32 +50,28 @@ fn loaded_is_eexist(guest: &mut Guest) -> Check {
 }
 
 fn same_file_shares_the_result(guest: &mut Guest) -> Check {
-    let first = guest.start_load("slow_init", "ms=1000")?;
-    guest.eventually("slow_init is coming", |guest| guest.state_is("slow_init", "coming"))?;
+    let first = guest.load_until_coming("slow_init", "ms=1000")?;
     let second = guest.start_load("slow_init", "ms=0")?;
     guest.finish(first)?.succeeds()?;
     guest.finish(second)?.returns(SECOND_LOADER_GETS.on(guest.version()))
 }
 
 fn shared_result_ignores_parameters(guest: &mut Guest) -> Check {
-    let first = guest.start_load("slow_init", "ms=800")?;
-    guest.eventually("slow_init is coming", |guest| guest.state_is("slow_init", "coming"))?;
+    let first = guest.load_until_coming("slow_init", "ms=800")?;
     guest.load_with("slow_init", "ms=banana")?.succeeds()?;
     guest.finish(first)?.succeeds()
 }
 
 fn other_file_waits_and_fails(guest: &mut Guest) -> Check {
     let copy = guest.edited("slow_init", |bytes| Ok(bytes.to_vec()))?;
-    let first = guest.start_load("slow_init", "ms=800")?;
-    guest.eventually("slow_init is coming", |guest| guest.state_is("slow_init", "coming"))?;
+    let first = guest.load_until_coming("slow_init", "ms=800")?;
     guest.load_file(&copy, "", 0)?.fails_with(Errno::EEXIST)?;
     guest.is_live("slow_init")?;
     guest.finish(first)?.succeeds()
 }
 
 fn failure_is_shared_too(guest: &mut Guest) -> Check {
-    let first = guest.start_load("slow_exporter", "init_ms=800 result=-19")?;
-    guest.eventually("slow_exporter is coming", |guest| guest.state_is("slow_exporter", "coming"))?;
+    let first = guest.load_until_coming("slow_exporter", "init_ms=800 result=-19")?;
     let second = guest.start_load("slow_exporter", "")?;
     guest.finish(first)?.fails_with(Errno::ENODEV)?;
     guest.finish(second)?.returns(LOADER_OF_A_FAILING_FILE_GETS.on(guest.version()))?;
@@ -84,24 +80,21 @@ fn failure_is_shared_too(guest: &mut Guest) -> Check {
 
 fn other_file_of_a_failing_load_is_ebusy(guest: &mut Guest) -> Check {
     let copy = guest.edited("slow_exporter", |bytes| Ok(bytes.to_vec()))?;
-    let first = guest.start_load("slow_exporter", "init_ms=800 result=-19")?;
-    guest.eventually("slow_exporter is coming", |guest| guest.state_is("slow_exporter", "coming"))?;
+    let first = guest.load_until_coming("slow_exporter", "init_ms=800 result=-19")?;
     guest.load_file(&copy, "", 0)?.fails_with(Errno::EBUSY)?;
     guest.finish(first)?.fails_with(Errno::ENODEV)
 }
 
 fn leaving_is_ebusy(guest: &mut Guest) -> Check {
     guest.load_with("slow_exit", "ms=800")?.succeeds()?;
-    let unload = guest.start_unload("slow_exit")?;
-    guest.eventually("slow_exit is going", |guest| guest.state_is("slow_exit", "going"))?;
+    let unload = guest.unload_until_going("slow_exit")?;
     guest.load("slow_exit")?.fails_with(Errno::EBUSY)?;
     guest.finish(unload)?.succeeds()?;
     guest.load("slow_exit")?.succeeds()
 }
 
 fn waiter_can_be_killed(guest: &mut Guest) -> Check {
-    let first = guest.start_load("slow_init", "ms=1000")?;
-    guest.eventually("slow_init is coming", |guest| guest.state_is("slow_init", "coming"))?;
+    let first = guest.load_until_coming("slow_init", "ms=1000")?;
     let waiter = guest.start_load("slow_init", "")?;
     guest.kill(&waiter)?;
     guest.finish(waiter)?.was_killed()?;
@@ -109,8 +102,7 @@ fn waiter_can_be_killed(guest: &mut Guest) -> Check {
 }
 
 fn loader_killed_in_init_still_loads(guest: &mut Guest) -> Check {
-    let load = guest.start_load("slow_init", "ms=800")?;
-    guest.eventually("slow_init is coming", |guest| guest.state_is("slow_init", "coming"))?;
+    let load = guest.load_until_coming("slow_init", "ms=800")?;
     guest.kill(&load)?;
     guest.finish(load)?.was_killed()?;
     guest.logged("slow_init: init")?;

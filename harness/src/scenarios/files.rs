@@ -3,7 +3,7 @@
 use crate::{
     check::Check,
     errno::Errno,
-    guest::Guest,
+    guest::{Guest, Packing},
     scenario,
     scenario::{Literature::Busybox, Scenario},
 };
@@ -58,12 +58,12 @@ fn a_text_is_enoexec(guest: &mut Guest) -> Check {
 
 fn packed_files_need_the_flag(guest: &mut Guest) -> Check {
     const COMPRESSED_FILE: u32 = 4;
-    let file = guest.packed("hello", crate::guest::Packing::Xz)?;
+    let file = guest.packed("hello", Packing::Xz)?;
     guest.load_file(&file, "", 0)?.fails_with(Errno::ENOEXEC)?;
     if guest.exists("/sys/module/compression")? {
         guest.file_is("/sys/module/compression", "xz")?;
         guest.load_file(&file, "", COMPRESSED_FILE)?.succeeds()?;
-        let file = guest.packed("hello", crate::guest::Packing::Gzip)?;
+        let file = guest.packed("hello", Packing::Gzip)?;
         guest.load_file(&file, "", COMPRESSED_FILE)?.fails_with(Errno::EINVAL)?;
         guest.logged("not an xz compressed module")?;
     }

@@ -84,14 +84,12 @@ fn notifier_can_forbid(guest: &mut Guest) -> Check {
 }
 
 fn sysfs_shows_the_state(guest: &mut Guest) -> Check {
-    let load = guest.start_load("slow_exporter", "init_ms=600 exit_ms=600")?;
-    guest.eventually("slow_exporter is coming", |guest| guest.state_is("slow_exporter", "coming"))?;
+    let load = guest.load_until_coming("slow_exporter", "init_ms=600 exit_ms=600")?;
     guest.refcount_is("slow_exporter", 1)?;
     guest.finish(load)?.succeeds()?;
     guest.file_is("/sys/module/slow_exporter/initstate", "live")?;
     guest.refcount_is("slow_exporter", 0)?;
-    let unload = guest.start_unload("slow_exporter")?;
-    guest.eventually("slow_exporter is going", |guest| guest.state_is("slow_exporter", "going"))?;
+    let unload = guest.unload_until_going("slow_exporter")?;
     guest.refcount_is("slow_exporter", -1)?;
     guest.finish(unload)?.succeeds()
 }

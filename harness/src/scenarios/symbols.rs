@@ -111,16 +111,14 @@ fn second_exporter_is_enoexec(guest: &mut Guest) -> Check {
 }
 
 fn loader_waits_for_the_owners_init(guest: &mut Guest) -> Check {
-    let owner = guest.start_load("slow_exporter", "init_ms=800")?;
-    guest.eventually("slow_exporter is coming", |guest| guest.state_is("slow_exporter", "coming"))?;
+    let owner = guest.load_until_coming("slow_exporter", "init_ms=800")?;
     guest.load("uses_slow")?.succeeds()?;
     guest.logged_in_order(&["slow_exporter: init", "uses_slow: init"])?;
     guest.finish(owner)?.succeeds()
 }
 
 fn failed_owner_leaves_the_symbol_unknown(guest: &mut Guest) -> Check {
-    let owner = guest.start_load("slow_exporter", "init_ms=800 result=-19")?;
-    guest.eventually("slow_exporter is coming", |guest| guest.state_is("slow_exporter", "coming"))?;
+    let owner = guest.load_until_coming("slow_exporter", "init_ms=800 result=-19")?;
     guest.load("uses_slow")?.fails_with(Errno::ENOENT)?;
     guest.logged("uses_slow: Unknown symbol slow_exporter_value (err -2)")?;
     guest.finish(owner)?.fails_with(Errno::ENODEV)
@@ -128,8 +126,7 @@ fn failed_owner_leaves_the_symbol_unknown(guest: &mut Guest) -> Check {
 
 fn leaving_owner_gives_no_symbol(guest: &mut Guest) -> Check {
     guest.load_with("slow_exporter", "exit_ms=800")?.succeeds()?;
-    let unload = guest.start_unload("slow_exporter")?;
-    guest.eventually("slow_exporter is going", |guest| guest.state_is("slow_exporter", "going"))?;
+    let unload = guest.unload_until_going("slow_exporter")?;
     guest.load("uses_slow")?.fails_with(Errno::ENOENT)?;
     guest.finish(unload)?.succeeds()
 }

@@ -1,7 +1,6 @@
 //! The module tools at work: what they load and unload, in which order, with which parameters, and what they say.
 
-use modfile::edit;
-
+use super::versions::other_flag_word;
 use crate::{
     check::Check,
     errno::Errno,
@@ -81,13 +80,8 @@ fn insmod_passes_parameters(guest: &mut Guest) -> Check {
     Ok(())
 }
 
-/// A copy of hello with a flag word of its version magic changed.
-fn other_vermagic(guest: &mut Guest) -> Check<String> {
-    guest.edited("hello", |bytes| edit::replace_in_modinfo(bytes, "vermagic", " SMP ", " SMQ "))
-}
-
 fn force_ignores_vermagic(guest: &mut Guest) -> Check {
-    let file = other_vermagic(guest)?;
+    let file = other_flag_word(guest)?;
     guest
         .run("insmod", &[&file])?
         .fails_saying("insmod: ERROR: could not insert module /tmp/hello.ko: Invalid module format")?;
@@ -249,7 +243,7 @@ fn missing_symbols_are_explained(guest: &mut Guest) -> Check {
 }
 
 fn other_refusals_are_explained(guest: &mut Guest) -> Check {
-    let file = other_vermagic(guest)?;
+    let file = other_flag_word(guest)?;
     let ran = guest.run("insmod", &["--explain", &file])?;
     ran.says("insmod: why: the module was built with, and the kernel without: SMQ")?;
     guest

@@ -90,8 +90,7 @@ fn held_module_goes_by_force(guest: &mut Guest) -> Check {
 }
 
 fn loading_module_is_ebusy(guest: &mut Guest) -> Check {
-    let load = guest.start_load("slow_init", "ms=1500")?;
-    guest.eventually("slow_init is coming", |guest| guest.state_is("slow_init", "coming"))?;
+    let load = guest.load_until_coming("slow_init", "ms=1500")?;
     guest.refcount_is("slow_init", 1)?;
     guest.unload("slow_init")?.fails_with(Errno::EBUSY)?;
     guest.force_unload("slow_init")?.fails_with(Errno::EBUSY)?;
@@ -101,8 +100,7 @@ fn loading_module_is_ebusy(guest: &mut Guest) -> Check {
 
 fn leaving_module_is_ebusy(guest: &mut Guest) -> Check {
     guest.load_with("slow_exit", "ms=1500")?.succeeds()?;
-    let unload = guest.start_unload("slow_exit")?;
-    guest.eventually("slow_exit is going", |guest| guest.state_is("slow_exit", "going"))?;
+    let unload = guest.unload_until_going("slow_exit")?;
     guest.refcount_is("slow_exit", -1)?;
     guest.unload("slow_exit")?.fails_with(Errno::EBUSY)?;
     guest.load("slow_exit")?.fails_with(Errno::EBUSY)?;

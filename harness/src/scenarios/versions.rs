@@ -44,7 +44,8 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "modversions: a symbol that is not in __versions refuses the module"),
 ];
 
-fn other_flag_word(guest: &mut Guest) -> Check<String> {
+/// A copy of hello with a flag word of its version magic changed.
+pub(super) fn other_flag_word(guest: &mut Guest) -> Check<String> {
     guest.edited("hello", |bytes| edit::replace_in_modinfo(bytes, "vermagic", " SMP ", " SMQ "))
 }
 

@@ -5,6 +5,7 @@
 //! [`Note`]s, which a tool prints after its usual message. Nothing here changes what a load does.
 
 use std::{
+    cell::OnceCell,
     fmt, fs,
     io::IsTerminal as _,
     path::{Path, PathBuf},
@@ -89,6 +90,7 @@ impl Explainer {
         let Some(watch) = &mut self.watch else { return };
         let log = watch.records();
         self.notes = match result {
+            Ok(()) if params.is_empty() => Vec::new(),
             Ok(()) => fs::read(path).and_then(unpack).map_or(Vec::new(), |module| unknown_parameters(&module, params)),
             Err(refusal) => explain(&Attempt { path, refusal, log: &log, tree, root: Path::new("/") }),
         };
@@ -122,6 +124,8 @@ struct Case<'a> {
     /// None where the file is no module.
     elf: Option<Elf<'a>>,
     modinfo: Modinfo<'a>,
+    /// The kernel's own list of symbols, some ten MiB: read when the first symbol is not found in the indexes.
+    kallsyms: OnceCell<String>,
 }
 
 impl Case<'_> {
@@ -169,7 +173,7 @@ pub fn explain(attempt: &Attempt<'_>) -> Vec<Note> {
         Some(name) => String::from_utf8_lossy(name).into_owned(),
         None => module_name(&attempt.path.display().to_string()),
     };
-    let case = Case { attempt, name, bytes: &bytes, elf: elf.ok(), modinfo };
+    let case = Case { attempt, name, bytes: &bytes, elf: elf.ok(), modinfo, kallsyms: OnceCell::new() };
     let rules: [fn(&Case<'_>) -> Vec<Note>; 5] =
         [version::explain, symbols::explain, parameters::explain, policy::explain, presence];
     let before = notes.len();

@@ -24,6 +24,7 @@ pub mod lsmod;
 pub mod mapped;
 pub mod modinfo;
 pub mod modprobe;
+mod nearest;
 pub mod params;
 pub mod plan;
 pub mod rmmod;

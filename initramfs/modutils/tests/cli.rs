@@ -2,25 +2,34 @@
 //!
 //! What needs rights or another kernel is tested inside the library; here nothing is loaded.
 
+mod common;
+
 use std::{
     ffi::OsStr,
-    fs,
     io::Write as _,
+    ops::Deref,
     os::unix::{ffi::OsStrExt as _, process::CommandExt as _},
     path::Path,
     process::{Command, Output, Stdio},
 };
 
+use common::{RELEASE, Root, transcript};
 use modfile::write::Module;
 
-const RELEASE: &str = "6.1.0-test";
+/// Modules in a tree of their own.
+struct Machine(Root);
 
-/// Modules in a tree of their own; `{root}` and `{tree}` in arguments and expectations are its places.
-struct Machine(tempfile::TempDir);
+impl Deref for Machine {
+    type Target = Root;
+
+    fn deref(&self) -> &Root {
+        &self.0
+    }
+}
 
 impl Machine {
     fn new() -> Self {
-        let machine = Self(tempfile::tempdir().unwrap());
+        let machine = Self(Root::new());
         let leaf = Module::new("leaf").exports("leaf_symbol").modinfo("license", "GPL").modinfo("alias", "two");
         let middle = Module::new("middle").needs("leaf_symbol").exports("middle_symbol").modinfo("alias", "pci:v1*");
         let top = Module::new("top").needs("middle_symbol").modinfo("alias", "two");
@@ -34,21 +43,6 @@ impl Machine {
         machine.write("short.ko", "\x7fELF");
         machine.write("conf", "options top a=1\nblacklist middle_one\ninstall virtual run $CMDLINE_OPTS\n");
         machine
-    }
-
-    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.0.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    fn tree(&self, path: &str, bytes: impl AsRef<[u8]>) {
-        self.write(&format!("lib/modules/{RELEASE}/{path}"), bytes);
-    }
-
-    fn fill(&self, text: &str) -> String {
-        let root = self.0.path().display().to_string();
-        text.replace("{tree}", &format!("{root}/lib/modules/{RELEASE}")).replace("{root}", &root)
     }
 
     /// Runs a line with a program; the tool is the first word, and the modules' place is added to it.
@@ -68,10 +62,7 @@ impl Machine {
 
     /// Exit code, standard output and standard error, as one text.
     fn transcript(&self, program: &Path, line: &str) -> String {
-        let output = self.run(program, line);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let code = output.status.code().map_or("killed".into(), |code| code.to_string());
-        format!("{}{}= {code}\n", text(&output.stdout), text(&output.stderr))
+        transcript(&self.run(program, line)) + "\n"
     }
 }
 

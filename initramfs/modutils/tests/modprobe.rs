@@ -2,21 +2,31 @@
 //!
 //! Where an output is not about an option of our own, it is what kmod 34.2 prints for the same files.
 
+mod common;
+
 use std::{
-    fs,
+    ops::Deref,
     os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-const RELEASE: &str = "6.1.0-test";
+use common::{RELEASE, Root, transcript};
 
-/// A system's root; `{root}` and `{tree}` in arguments and expectations are it and its module directory.
-struct System(tempfile::TempDir);
+/// Indexes and a configuration.
+struct System(Root);
+
+impl Deref for System {
+    type Target = Root;
+
+    fn deref(&self) -> &Root {
+        &self.0
+    }
+}
 
 impl System {
     fn new() -> Self {
-        let system = Self(tempfile::tempdir().unwrap());
+        let system = Self(Root::new());
         system.tree("modules.dep", "top.ko: middle.ko leaf.ko\nmiddle.ko: leaf.ko\nleaf.ko:\n");
         system.tree("modules.alias", "alias two leaf\nalias two top\nalias pci:v*d1 middle\nalias pci:v1* leaf\n");
         system.tree("modules.symbols", "alias symbol:s-1 leaf\n");
@@ -30,21 +40,6 @@ impl System {
         system
     }
 
-    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.0.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    fn tree(&self, path: &str, bytes: impl AsRef<[u8]>) {
-        self.write(&format!("lib/modules/{RELEASE}/{path}"), bytes);
-    }
-
-    fn fill(&self, text: &str) -> String {
-        let root = self.0.path().display().to_string();
-        text.replace("{tree}", &format!("{root}/lib/modules/{RELEASE}")).replace("{root}", &root)
-    }
-
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_modutils")));
         command.arg0("modprobe").args(["-S", RELEASE]).args(line.split(' ').map(|word| self.fill(word)));
@@ -55,10 +50,7 @@ impl System {
     /// Checks exit code, standard output and standard error of a call, as one text.
     #[track_caller]
     fn check(&self, command: &mut Command, expected: &str) {
-        let output = command.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let code = output.status.code().map_or("killed".into(), |code| code.to_string());
-        let found = format!("{}{}= {code}", text(&output.stdout), text(&output.stderr));
+        let found = transcript(&command.output().unwrap());
         assert_eq!(found, self.fill(expected), "{command:?}");
     }
 }

@@ -3,6 +3,7 @@
 use modfile::{elf::Elf, modinfo::Modinfo};
 
 use super::{Case, Note};
+use crate::nearest::nearest;
 
 /// Names less alike than this, of 1, are not offered in place of an unknown one.
 const LIKENESS_MIN: f64 = 0.7;
@@ -53,9 +54,7 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 fn note(name: &str, known: &[String]) -> Note {
-    let likeness = |known: &&String| (strsim::jaro_winkler(known, name) * 1000.0) as u32;
-    let nearest = known.iter().max_by_key(likeness).filter(|known| strsim::jaro_winkler(known, name) > LIKENESS_MIN);
-    match nearest {
+    match nearest(name, known.iter().map(String::as_str), LIKENESS_MIN) {
         Some(nearest) => {
             Note::Why(format!("it has no parameter `{name}`, so that is ignored; did you mean `{nearest}`?"))
         }

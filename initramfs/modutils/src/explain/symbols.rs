@@ -65,7 +65,7 @@ fn missing(case: &Case<'_>, symbol: &str, owners: &mut BTreeSet<String>) -> Note
 
 /// Whether the kernel's own list of symbols shows the export.
 fn exported_by_kernel(case: &Case<'_>, symbol: &str) -> bool {
-    let text = fs::read_to_string(case.root("proc/kallsyms")).unwrap_or_default();
+    let text = case.kallsyms.get_or_init(|| fs::read_to_string(case.root("proc/kallsyms")).unwrap_or_default());
     let export = format!("__ksymtab_{symbol}");
     text.lines().any(|line| line.split_ascii_whitespace().nth(2) == Some(&export))
 }

@@ -137,12 +137,5 @@ impl std::fmt::Display for Place {
 /// Names less alike than this, of 1, are not offered in place of an unknown one.
 const LIKENESS_MIN: f64 = 0.85;
 
-/// The name that is most like an unknown one.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |known: &str| strsim::jaro_winkler(known, name);
-    let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-    best.filter(|known| likeness(known) > LIKENESS_MIN)
-}
-
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 
 use modfile::modprobe_d::{self, Directive, Problem};
 
-use super::{Finding, Place, nearest};
+use super::{Finding, LIKENESS_MIN, Place};
+use crate::nearest::nearest;
 
 const WORDS: [&str; 7] = ["alias", "blacklist", "options", "install", "remove", "softdep", "weakdep"];
 
@@ -17,7 +18,7 @@ pub(super) fn explain(line: &str, problem: Problem, place: Place) -> Finding {
             ("passed over: the line is not empty, it ends with CR LF".into(), UNIX_LINES.into())
         }
         Problem::Unknown => {
-            let known = nearest(&word.to_lowercase(), WORDS.into_iter());
+            let known = nearest(&word.to_lowercase(), WORDS.into_iter(), LIKENESS_MIN);
             (
                 "passed over: there is no such directive".into(),
                 known.map(|word| format!("write `{word}`")).unwrap_or_default(),

@@ -8,7 +8,8 @@ use modfile::{
     modprobe_d::{Directive, Softdep},
 };
 
-use super::{Finding, Place, Rule, nearest};
+use super::{Finding, LIKENESS_MIN, Place, Rule};
+use crate::nearest::nearest;
 use crate::{
     compress::unpack,
     config::Config,
@@ -90,7 +91,9 @@ impl Facts<'_> {
     }
 
     fn unknown(&self, name: &str) -> Reason {
-        let instead = nearest(name, self.names()).map(|known| format!("did you mean `{known}`?")).unwrap_or_default();
+        let instead = nearest(name, self.names(), LIKENESS_MIN)
+            .map(|known| format!("did you mean `{known}`?"))
+            .unwrap_or_default();
         (format!("there is no module `{name}` in {}", self.tree.directory().display()), instead)
     }
 
