@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub use crate::machine::Machine;
 use crate::{check::Check, guest::Guest};
 
 /// Where a statement about modules was made; each scenario puts one to the test.
@@ -44,13 +45,23 @@ pub struct Scenario {
     pub claim: (Literature, &'static str),
     /// First kernel series it makes sense on.
     pub since: Option<(u32, u32)>,
+    /// What it runs on.
+    pub machine: Machine,
     run: fn(&mut Guest) -> Check,
 }
 
 impl Scenario {
     /// A scenario without modules, for every kernel. Use [`scenario!`](crate::scenario!).
     pub const fn new(path: &'static str, name: &'static str, run: fn(&mut Guest) -> Check) -> Self {
-        Self { group: last_part(path), name, modules: &[], claim: (Literature::Framework, ""), since: None, run }
+        Self {
+            group: last_part(path),
+            name,
+            modules: &[],
+            claim: (Literature::Framework, ""),
+            since: None,
+            machine: Machine::DEFAULT,
+            run,
+        }
     }
 
     /// Names the guest modules it needs: files in `guest-modules/`, or copies of one (see `module::copies`).
@@ -68,6 +79,12 @@ impl Scenario {
     /// Leaves out kernels before this series.
     pub const fn since(mut self, major: u32, minor: u32) -> Self {
         self.since = Some((major, minor));
+        self
+    }
+
+    /// Asks for another machine than the usual one.
+    pub const fn machine(mut self, machine: Machine) -> Self {
+        self.machine = machine;
         self
     }
 
