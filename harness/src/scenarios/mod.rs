@@ -16,6 +16,7 @@ mod stub;
 mod symbols;
 mod tools;
 mod traces;
+mod triggers;
 mod unload;
 mod versions;
 
@@ -38,6 +39,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         unload::ALL,
         request_module::ALL,
         stub::ALL,
+        triggers::ALL,
         tools::ALL,
     ]
     .into_iter()
