@@ -10,6 +10,9 @@ pub struct Machine {
     pub board: Board,
     /// How many processors.
     pub processors: u8,
+    /// Whether its kernel is of the flavour with all drivers. That one is four times as much to fetch, and has the
+    /// stock modules.
+    pub drivers: bool,
     /// Words that are added to the kernel's command line.
     pub words: &'static str,
 }
@@ -25,9 +28,12 @@ pub enum Board {
 
 impl Machine {
     /// The one that a scenario has when it does not ask.
-    pub const DEFAULT: Self = Self { board: Board::Microvm, processors: 1, words: "" };
+    pub const DEFAULT: Self = Self { board: Board::Microvm, processors: 1, drivers: false, words: "" };
     /// Two processors. Distributions' kernels find the second one by ACPI only.
     pub const SMP: Self = Self { board: Board::Pc, processors: 2, ..Self::DEFAULT };
+
+    /// A PC whose kernel has drivers for it.
+    pub const PC: Self = Self { board: Board::Pc, drivers: true, ..Self::DEFAULT };
 
     /// The same with more words on the kernel's command line, separated by blanks: `lockdown=integrity`.
     #[must_use]
@@ -47,6 +53,9 @@ impl fmt::Display for Machine {
         if self.processors > 1 {
             write!(f, ", {} processors", self.processors)?;
         }
+        if self.drivers {
+            f.write_str(", drivers")?;
+        }
         if !self.words.is_empty() {
             write!(f, ", {}", self.words)?;
         }
@@ -61,6 +70,7 @@ mod tests {
     #[test]
     fn a_machine_is_named_by_what_it_has() {
         assert_eq!(Machine::DEFAULT.to_string(), "microvm");
+        assert_eq!(Machine::PC.to_string(), "pc, drivers");
         assert_eq!(Machine::SMP.words("nomodule").to_string(), "pc, 2 processors, nomodule");
     }
 }
