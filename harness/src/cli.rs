@@ -361,7 +361,7 @@ fn nearest(filter: &str) -> Option<String> {
 
 fn list(filters: &[String]) -> Result<()> {
     for scenario in select(filters)? {
-        println!("{:52} {}", scenario.path(), scenario.claim.1);
+        println!("{:52} {}", scenario.path(), scenario.claim.statement);
     }
     Ok(())
 }

@@ -55,7 +55,7 @@ mod tests {
         let mut seen = BTreeSet::new();
         for scenario in all() {
             assert!(seen.insert(scenario.path()), "{} twice", scenario.path());
-            assert!(!scenario.claim.1.is_empty(), "{} says not what it tests", scenario.path());
+            assert!(!scenario.claim.statement.is_empty(), "{} says not what it tests", scenario.path());
         }
         assert!(seen.len() >= 30, "{}", seen.len());
     }
