@@ -29,6 +29,7 @@ pub mod guest;
 pub mod image;
 pub mod interrupt;
 pub mod kernel;
+pub mod machine;
 pub mod module;
 pub mod peers;
 pub mod process;

@@ -14,11 +14,12 @@ use crate::{
     guest::{Guest, Step},
     image::{self, Image},
     kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
+    machine::Machine,
     module,
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
-    text,
+    scenarios, text,
     toolset::Toolset,
     vm::{
         Host, Qemu,
@@ -75,26 +76,36 @@ impl Rig {
         Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours() })
     }
 
-    /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if
-    /// it is not in the cache.
+    /// Fetches a kernel, builds the modules for one machine, boots it there and saves it; all of it only if it is
+    /// not in the cache.
+    ///
+    /// The image holds the modules of all scenarios on that machine, also of those that were not selected: one saved
+    /// guest serves every selection.
     ///
     /// # Errors
     /// Any of these steps fails.
-    pub fn prepare(&self, kernel: &str, scenarios: &[&Scenario]) -> Result<Prepared> {
-        let names: BTreeSet<&str> = scenarios.iter().flat_map(|scenario| scenario.modules).copied().collect();
-        self.prepare_with(kernel, &names.into_iter().collect::<Vec<_>>(), &[])
+    pub fn prepare(&self, kernel: &str, machine: Machine) -> Result<Prepared> {
+        let all = scenarios::all().filter(|scenario| scenario.machine == machine);
+        let names: BTreeSet<&str> = all.flat_map(|scenario| scenario.modules).copied().collect();
+        self.prepare_with(kernel, machine, &names.into_iter().collect::<Vec<_>>(), &[])
     }
 
     /// The same for modules by name, and for more sources than the built-in ones.
     ///
     /// # Errors
     /// As [`Rig::prepare`].
-    pub fn prepare_with(&self, kernel: &str, modules: &[&str], sources: &[(String, String)]) -> Result<Prepared> {
+    pub fn prepare_with(
+        &self,
+        kernel: &str,
+        machine: Machine,
+        modules: &[&str],
+        sources: &[(String, String)],
+    ) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, kernel)?;
         let set = module::build(&self.store, &kernel, modules, sources)?;
         let image = image::pack(&self.store.cache, &kernel, &self.tools, set.modules.values())?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
-        let guest = Snapshot::take(&self.store.cache, &self.host, &kernel, &image.path, &image.digest)?;
+        let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
         Ok(Prepared { kernel, missing: set.failures, image, guest })
     }
 
@@ -109,6 +120,7 @@ impl Rig {
         Record {
             version: Record::VERSION,
             kernel: kernel.to_owned(),
+            machine: scenario.machine.to_string(),
             release: prepared.map(|prepared| prepared.kernel.release.clone()),
             group: scenario.group.to_owned(),
             scenario: scenario.name.to_owned(),

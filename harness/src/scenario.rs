@@ -3,6 +3,7 @@
 pub use crate::{
     behaviour::Source::{Code, Commit, Observed},
     claim::Literature,
+    machine::Machine,
 };
 use crate::{
     behaviour::{Source, Turn, Version},
@@ -24,13 +25,23 @@ pub struct Scenario {
     pub claim: Claim,
     /// First kernel series it makes sense on.
     pub since: Option<Version>,
+    /// What it runs on.
+    pub machine: Machine,
     run: fn(&mut Guest) -> Check,
 }
 
 impl Scenario {
     /// A scenario without modules, for every kernel. Use [`scenario!`](crate::scenario!).
     pub const fn new(path: &'static str, name: &'static str, run: fn(&mut Guest) -> Check) -> Self {
-        Self { group: last_part(path), name, modules: &[], claim: Claim::new(Literature::Kernel, ""), since: None, run }
+        Self {
+            group: last_part(path),
+            name,
+            modules: &[],
+            claim: Claim::new(Literature::Kernel, ""),
+            since: None,
+            machine: Machine::DEFAULT,
+            run,
+        }
     }
 
     /// Names the guest modules it needs: files in `guest-modules/`, or copies of one (see `module::copies`).
@@ -78,6 +89,12 @@ impl Scenario {
     /// Leaves out kernels before this series.
     pub const fn since(mut self, major: u32, minor: u32) -> Self {
         self.since = Some((major, minor));
+        self
+    }
+
+    /// Asks for another machine than the usual one.
+    pub const fn machine(mut self, machine: Machine) -> Self {
+        self.machine = machine;
         self
     }
 

@@ -11,6 +11,7 @@ mod insert;
 mod licences;
 mod parameters;
 mod request_module;
+mod smp;
 mod states;
 mod stub;
 mod symbols;
@@ -38,6 +39,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         unload::ALL,
         request_module::ALL,
         stub::ALL,
+        smp::ALL,
         tools::ALL,
     ]
     .into_iter()

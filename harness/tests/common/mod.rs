@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
-use modrig::{run::Rig, scenario::Scenario, scenarios};
+use modrig::{machine::Machine, run::Rig};
 use tempfile::TempDir;
 
 /// The kernel of these tests.
@@ -15,8 +15,7 @@ pub(crate) struct Twin(TempDir);
 impl Twin {
     /// It has the kernels, build roots and modules of the machine's cache, and makes images and guests itself.
     pub(crate) fn of(rig: &Rig) -> Self {
-        let all: Vec<&Scenario> = scenarios::all().collect();
-        rig.prepare(KERNEL, &all).expect("the machine's cache can be filled");
+        rig.prepare(KERNEL, Machine::DEFAULT).expect("the machine's cache can be filled");
         let real = &rig.store.cache;
         let twin = real.staging().expect("the machine's cache can be written");
         for kind in ["buildroot", "kernel", "module"] {
