@@ -10,9 +10,10 @@ pub fn cut(text: &str, max: usize) -> String {
     let head = &text[..floor(text, max / 2)];
     let head = head.rfind('\n').map_or(head, |end| &head[..=end]);
     let tail = &text[ceil(text, text.len() - max / 2)..];
-    let tail = tail.find('\n').filter(|end| end + 1 < tail.len()).map_or(tail, |end| &tail[end..]);
+    let tail = tail.find('\n').filter(|end| end + 1 < tail.len()).map_or(tail, |end| &tail[end + 1..]);
     let left_out = text.len() - head.len() - tail.len();
-    format!("{}\n... {left_out} bytes left out ...\n{}", head.trim_end_matches('\n'), tail.trim_start_matches('\n'))
+    let head_end = if head.ends_with('\n') { "" } else { "\n" };
+    format!("{head}{head_end}... {left_out} bytes left out ...\n{tail}")
 }
 
 /// Bytes as text where they are text; a file of another kind is told by its size.
@@ -43,7 +44,7 @@ mod tests {
         let short = cut(&text, 100);
         assert!(short.len() < 150, "{short}");
         assert!(short.starts_with("line 0\n") && short.ends_with("line 999\n"), "{short}");
-        assert!(short.contains("\n... 8810 bytes left out ...\n"), "{short}");
+        assert!(short.contains("\n... 8796 bytes left out ...\n"), "{short}");
         assert_eq!(cut("short", 100), "short");
     }
 

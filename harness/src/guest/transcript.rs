@@ -125,7 +125,7 @@ impl Transcript {
                 self.add(Step { at_ms, ..step });
             }
             (_, reply) => {
-                let mut step = Step { at_ms, took_ms: self.now_ms() - at_ms, ..step_of(request) };
+                let mut step = Step { at_ms, took_ms: self.now_ms().saturating_sub(at_ms), ..step_of(request) };
                 match reply {
                     Some(reply) => result_of(reply, &mut step),
                     None => step.result = "no answer".into(),
@@ -155,7 +155,7 @@ impl Transcript {
     fn add(&mut self, step: Step) {
         if let Some(last) = self.steps.last_mut().filter(|last| last.repeats(&step)) {
             last.times += 1;
-            last.took_ms = step.at_ms + step.took_ms - last.at_ms;
+            last.took_ms = (step.at_ms + step.took_ms).saturating_sub(last.at_ms);
             return;
         }
         self.steps.push(step);
@@ -169,7 +169,7 @@ impl Transcript {
         let now = self.now_ms();
         let Some(place) = self.jobs.remove(&job).and_then(|place| self.place(place)) else { return };
         let step = &mut self.steps[place];
-        step.took_ms = now - step.at_ms;
+        step.took_ms = now.saturating_sub(step.at_ms);
         step.result = match (ending.raw, ending.how) {
             (Some(raw), _) => describe(raw),
             (None, How::Exited(code)) => format!("exit {code}"),
