@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use modrig_agent::wire::{Ending, How, Job, JobId, Reply, Request};
+use modrig_agent::wire::{Arg, Ending, How, Job, JobId, Reply, Request, SystemCall};
 use serde::{Deserialize, Serialize};
+use syscalls::Sysno;
 
 use crate::{
     errno::{Errno, describe},
@@ -170,10 +171,10 @@ impl Transcript {
         let Some(place) = self.jobs.remove(&job).and_then(|place| self.place(place)) else { return };
         let step = &mut self.steps[place];
         step.took_ms = now.saturating_sub(step.at_ms);
-        step.result = match (ending.raw, ending.how) {
-            (Some(raw), _) => describe(raw),
-            (None, How::Exited(code)) => format!("exit {code}"),
-            (None, How::Signalled(signal)) => format!("killed by {}", signal_name(signal)),
+        step.result = match ending.how {
+            _ if !ending.raw.is_empty() => ending.raw.iter().map(|raw| describe(*raw)).collect::<Vec<_>>().join("; "),
+            How::Exited(code) => format!("exit {code}"),
+            How::Signalled(signal) => format!("killed by {}", signal_name(signal)),
         };
         step.output = text::of_bytes(&ending.stdout, OUTPUT_BYTES_MAX);
         step.error = text::of_bytes(&ending.stderr, OUTPUT_BYTES_MAX);
@@ -223,7 +224,20 @@ fn job_step(job: &Job) -> Step {
         Job::DeleteModule { name, flags } => {
             Step::new(Kind::Call, format!("delete_module({name:?}, {})", delete_flags(*flags)))
         }
+        Job::Calls(calls) => Step::new(Kind::Call, calls.iter().map(system_call).collect::<Vec<_>>().join("; ")),
     }
+}
+
+/// `open("/m.ko", 0, 0)`; an earlier call's result is `$` and which one it was, from 1.
+fn system_call(call: &SystemCall) -> String {
+    let name = usize::try_from(call.number).ok().and_then(Sysno::new);
+    let name = name.map_or_else(|| format!("system call {}", call.number), |name| name.to_string());
+    let arg = |arg: &Arg| match arg {
+        Arg::Number(number) => number.to_string(),
+        Arg::Bytes(bytes) => shown(bytes.strip_suffix(b"\0").unwrap_or(bytes)),
+        Arg::ResultOf(earlier) => format!("${}", earlier + 1),
+    };
+    format!("{name}({})", call.args.iter().map(arg).collect::<Vec<_>>().join(", "))
 }
 
 /// Flags of `delete_module` by their names.
@@ -293,7 +307,7 @@ mod tests {
         transcript.answered(0, &Request::Start(job), Some(&Reply::Started { job: 7, pid: 1 }));
         transcript.answered(1, &reading("/proc/modules"), Some(&Reply::Content(b"stub Loading\n".into())));
         assert_eq!(transcript.steps()[0].result, "has not returned");
-        let ending = Ending { how: How::Exited(0), raw: Some(-1), stdout: Vec::new(), stderr: Vec::new() };
+        let ending = Ending { how: How::Exited(0), raw: vec![-1], stdout: Vec::new(), stderr: Vec::new() };
         let wait = Request::Wait { job: 7, timeout_ms: 1 };
         transcript.answered(2, &wait, Some(&Reply::Ended(ending)));
         let steps = transcript.steps();
@@ -301,6 +315,18 @@ mod tests {
         assert_eq!(steps[0].action, r#"finit_module(/m/stub.ko, "result=fail", 0x0)"#);
         assert_eq!((steps[0].kind, &*steps[0].result), (Kind::Call, "-1 (EPERM)"));
         assert_eq!(steps[1].output, "stub Loading\n");
+    }
+
+    #[test]
+    fn several_calls_of_one_process_are_told_with_each_result() {
+        let open = SystemCall { number: libc::SYS_open, args: vec![Arg::Bytes(b"/m.ko\0".into()), Arg::Number(0)] };
+        let load = SystemCall { number: libc::SYS_finit_module, args: vec![Arg::ResultOf(0)] };
+        let mut transcript = Transcript::new();
+        transcript.answered(0, &Request::Start(Job::Calls(vec![open, load])), Some(&Reply::Started { job: 1, pid: 1 }));
+        let ending = Ending { how: How::Exited(0), raw: vec![3, -1], stdout: vec![], stderr: vec![] };
+        transcript.answered(0, &Request::Wait { job: 1, timeout_ms: 1 }, Some(&Reply::Ended(ending)));
+        let step = &transcript.steps()[0];
+        assert_eq!([&*step.action, &*step.result], [r#"open("/m.ko", 0); finit_module($1)"#, "3; -1 (EPERM)"]);
     }
 
     #[test]
@@ -312,7 +338,7 @@ mod tests {
             &Request::Start(Job::Exec { argv, env: vec![] }),
             Some(&Reply::Started { job: 1, pid: 1 }),
         );
-        let ending = Ending { how: How::Exited(1), raw: None, stdout: b"out".into(), stderr: b"\xff\0".into() };
+        let ending = Ending { how: How::Exited(1), raw: vec![], stdout: b"out".into(), stderr: b"\xff\0".into() };
         transcript.answered(0, &Request::Wait { job: 1, timeout_ms: 1 }, Some(&Reply::Ended(ending)));
         let step = &transcript.steps()[0];
         assert_eq!(step.action, r"/sbin/modprobe -r 'it'\''s'");
@@ -344,7 +370,7 @@ mod tests {
             transcript.answered(0, &Request::Start(job), Some(&Reply::Started { job: number, pid: 1 }));
         }
         for job in 0..3 * KEPT as u32 {
-            let ending = Ending { how: How::Exited(0), raw: Some(-i64::from(job)), stdout: vec![], stderr: vec![] };
+            let ending = Ending { how: How::Exited(0), raw: vec![-i64::from(job)], stdout: vec![], stderr: vec![] };
             transcript.answered(0, &Request::Wait { job, timeout_ms: 1 }, Some(&Reply::Ended(ending)));
         }
         for step in transcript.steps().iter().filter(|step| step.kind == Kind::Call) {

@@ -17,6 +17,7 @@ mod stub;
 mod symbols;
 mod tools;
 mod traces;
+mod triggers;
 mod unload;
 mod versions;
 
@@ -40,6 +41,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         request_module::ALL,
         stub::ALL,
         smp::ALL,
+        triggers::ALL,
         tools::ALL,
     ]
     .into_iter()
