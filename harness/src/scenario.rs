@@ -3,7 +3,7 @@
 pub use crate::{
     behaviour::Source::{Code, Commit, Observed},
     claim::Literature,
-    machine::Machine,
+    machine::{Device, Machine},
 };
 use crate::{
     behaviour::{Source, Turn, Version},

@@ -7,8 +7,10 @@ mod damage;
 mod duplicates;
 mod faults;
 mod files;
+mod hotplug;
 mod insert;
 mod licences;
+mod media;
 mod parameters;
 mod request_module;
 mod smp;
@@ -41,6 +43,8 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         request_module::ALL,
         stub::ALL,
         smp::ALL,
+        media::ALL,
+        hotplug::ALL,
         triggers::ALL,
         tools::ALL,
     ]
@@ -62,6 +66,16 @@ mod tests {
             assert!(!scenario.claim.statement.is_empty(), "{} says not what it tests", scenario.path());
         }
         assert!(seen.len() >= 30, "{}", seen.len());
+    }
+
+    #[test]
+    fn stock_modules_are_kept_and_asked_for_where_they_are() {
+        for scenario in all() {
+            for module in scenario.stock {
+                assert!(crate::kernel::KEPT.contains(module), "{}: {module}", scenario.path());
+                assert!(scenario.machine.drivers, "{} runs on a kernel without stock modules", scenario.path());
+            }
+        }
     }
 
     #[test]
