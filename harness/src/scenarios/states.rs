@@ -6,10 +6,7 @@ use crate::{
     errno::Errno,
     guest::Guest,
     scenario,
-    scenario::{
-        Literature::{Framework, RequestModule},
-        Scenario,
-    },
+    scenario::{Literature::Framework, Scenario},
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -37,9 +34,6 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(init_returning_eexist)
         .modules(&["init_fails"])
         .claim(Framework, "insmod gets whatever error init returns (since 7.0 not EEXIST, which means loaded)"),
-    scenario!(mutex_makes_the_other_wait)
-        .modules(&["mutex_pair"])
-        .claim(RequestModule, "DEFINE_MUTEX: one thread holds the mutex, the other sleeps until it is released"),
 ];
 
 fn notifiers_hear_of_each_state(guest: &mut Guest) -> Check {
@@ -103,9 +97,4 @@ fn init_returning_eexist(guest: &mut Guest) -> Check {
     let params = format!("result=-{}", libc::EEXIST);
     guest.load_with("init_fails", &params)?.returns(EEXIST_OF_INIT_BECOMES.on(guest.version()))?;
     guest.is_absent("init_fails")
-}
-
-fn mutex_makes_the_other_wait(guest: &mut Guest) -> Check {
-    guest.load("mutex_pair")?.succeeds()?;
-    guest.logged("mutex_pair: counted to 4000, one has waited")
 }
