@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fs, io::Cursor, path::PathBuf};
 
 use cpio::{NewcBuilder, newc::ModeFileType, write_cpio};
 use modrig_agent::call::HELPERS;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     cache::{Cache, Digest},
@@ -27,7 +28,7 @@ const HELPER_NAMES: [&str; 7] = ["exit-0", "exit-1", "exit-2", "exit-255", "garb
 const DIRECTORIES: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
 
 /// An initramfs in the cache.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Image {
     /// The file.
     pub path: PathBuf,

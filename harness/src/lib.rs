@@ -28,6 +28,7 @@ pub mod guest;
 pub mod image;
 pub mod interrupt;
 pub mod kernel;
+pub mod memo;
 pub mod module;
 pub mod peers;
 pub mod process;

@@ -2,17 +2,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Instant,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
-    cache::Cache,
+    cache::{Cache, Digest},
     check::Stop,
     error::Result,
     guest::Guest,
     image::{self, Image},
     kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
-    module,
+    memo, module,
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
@@ -35,6 +38,13 @@ pub struct Rig {
     pub host: Host,
     /// The guests' module tools.
     pub tools: Toolset,
+}
+
+/// An image, and the modules that could not be put into it.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    missing: BTreeMap<String, String>,
+    image: Image,
 }
 
 /// A kernel with its modules, booted and saved: ready for any number of cases.
@@ -64,8 +74,8 @@ impl Rig {
     /// # Errors
     /// QEMU or the accelerator cannot be used.
     pub fn with(cache: Cache, progress: Progress, fetch: FetchOptions, accel: Choice) -> Result<Self> {
-        let qemu = Qemu::find()?;
-        let decision = accel::decide(accel)?;
+        let qemu = Qemu::find_known(&cache)?;
+        let decision = accel::decide_known(accel, &cache)?;
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
@@ -88,11 +98,31 @@ impl Rig {
     /// As [`Rig::prepare`].
     pub fn prepare_with(&self, kernel: &str, modules: &[&str], sources: &[(String, String)]) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, kernel)?;
-        let set = module::build(&self.store, &kernel, modules, sources)?;
-        let image = image::pack(&self.store.cache, &kernel, &self.tools, set.modules.values())?;
+        let Packed { missing, image } = self.pack(&kernel, modules, sources)?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
         let guest = Snapshot::take(&self.store.cache, &self.host, &kernel, &image.path, &image.digest)?;
-        Ok(Prepared { kernel, missing: set.failures, image, guest })
+        Ok(Prepared { kernel, missing, image, guest })
+    }
+
+    /// The image with these modules. What this very program has packed before is known by what went into it, so that
+    /// nothing needs to be read and packed again only to learn its digest.
+    fn pack(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
+        let cache = &self.store.cache;
+        let own = memo::stamp(Path::new("/proc/self/exe")).ok();
+        let texts = sources.iter().flat_map(|(name, text)| [name.as_str(), text]);
+        let parts = Digest::of(modules.iter().copied().chain(texts));
+        let tools = self.tools.digest();
+        let parts = [own.as_deref().unwrap_or_default(), kernel.digest.as_str(), tools.as_str(), parts.as_str()];
+        if let Some(known) = memo::recall::<Packed>(cache, "image", &parts).filter(|known| known.image.path.exists()) {
+            return Ok(known);
+        }
+        let set = module::build(&self.store, kernel, modules, sources)?;
+        let image = image::pack(cache, kernel, &self.tools, set.modules.values())?;
+        let packed = Packed { missing: set.failures, image };
+        if own.is_some() {
+            memo::remember(cache, "image", &parts, &packed);
+        }
+        Ok(packed)
     }
 
     /// Runs one case. Whatever happens, it ends in a record.
