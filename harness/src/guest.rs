@@ -1,5 +1,6 @@
 //! What a scenario sees of a guest: modules come and go, the log tells, files are read. No machine in sight.
 
+mod act;
 mod packing;
 mod results;
 
@@ -29,6 +30,7 @@ use crate::{
     vm::{SLICE, Trouble, Vm},
 };
 
+pub use act::{Act, Argument};
 pub use packing::Packing;
 pub use results::{Ran, Returned, Running, same};
 
@@ -234,13 +236,34 @@ impl Guest {
         self.finish(job)
     }
 
+    /// Does something that is more than one system call, or none of those above.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn act(&mut self, act: Act) -> Check<Returned> {
+        let running = self.start_act(act)?;
+        self.finish(running)
+    }
+
+    /// Begins to do something and goes on at once.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn start_act(&mut self, act: Act) -> Check<Running> {
+        self.start(Job::Calls(act.calls), act.what)
+    }
+
     /// Waits for a system call that was begun.
     ///
     /// # Errors
     /// As [`Guest::load`].
     pub fn finish(&mut self, mut running: Running) -> Check<Returned> {
         let ending = self.wait_for(&mut running)?;
-        Ok(Returned { what: running.what, how: ending.how, raw: ending.raw })
+        let made = ending.raw.len();
+        if (1..running.calls).contains(&made) {
+            running.what.push_str(&format!(" (call {made} of {})", running.calls));
+        }
+        Ok(Returned { what: running.what, how: ending.how, raw: ending.raw.last().copied() })
     }
 
     /// Begins a `finit_module` and waits until the module's init is about to run, or runs.
@@ -649,8 +672,12 @@ impl Guest {
     }
 
     fn start(&mut self, job: Job, what: String) -> Check<Running> {
+        let calls = match &job {
+            Job::Calls(calls) => calls.len(),
+            _ => 1,
+        };
         match self.ask(&Request::Start(job))? {
-            Reply::Started { job, .. } => Ok(Running { id: job, what, ending: None }),
+            Reply::Started { job, .. } => Ok(Running { id: job, what, calls, ending: None }),
             other => Err(unexpected(&what, &other)),
         }
     }

@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, fs, io::Cursor, path::PathBuf};
 
 use cpio::{NewcBuilder, newc::ModeFileType, write_cpio};
 use modrig_agent::call::HELPERS;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     cache::{Cache, Digest},
@@ -28,7 +27,7 @@ const HELPER_NAMES: [&str; 7] = ["exit-0", "exit-1", "exit-2", "exit-255", "garb
 const DIRECTORIES: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
 
 /// An initramfs in the cache.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Image {
     /// The file.
     pub path: PathBuf,
@@ -62,6 +61,12 @@ pub fn pack<'a>(
         fs::write(place.join("initramfs"), &bytes).context(|| format!("cannot write the image `{}`", place.display()))
     })?;
     Ok(Image { path: place.join("initramfs"), digest })
+}
+
+/// An image that was packed before, if it is still there.
+pub fn find(cache: &Cache, digest: &Digest) -> Option<Image> {
+    let place = cache.find("image", digest.as_str())?;
+    Some(Image { path: place.join("initramfs"), digest: digest.clone() })
 }
 
 /// The smallest archive that boots: this program as `/init`.

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     cache::{Cache, Digest},
-    error::{Context as _, Result},
+    error::Context as _,
 };
 
 /// What changes whenever a file's contents do, without reading them: its place on the disk, its size and its times. The
@@ -23,45 +23,26 @@ pub fn stamp(file: &Path) -> io::Result<String> {
     Ok(format!("{device}-{inode}-{size}-{modified}.{fraction:09}-{seconds}.{nanoseconds:09}"))
 }
 
-/// A fact of a kind: remembered under `parts`, all that it depends on, or found out now.
-///
-/// # Errors
-/// What `find` gives; that is not remembered.
-pub fn once<T: Serialize + DeserializeOwned>(
-    cache: &Cache,
-    kind: &str,
-    parts: &[&str],
-    find: impl FnOnce() -> Result<T>,
-) -> Result<T> {
-    if let Some(known) = recall(cache, kind, parts) {
-        return Ok(known);
-    }
-    let found = find()?;
-    remember(cache, kind, parts, &found);
-    Ok(found)
-}
-
 /// A fact of a kind, if it is remembered under these parts.
 pub fn recall<T: DeserializeOwned>(cache: &Cache, kind: &str, parts: &[&str]) -> Option<T> {
-    serde_json::from_slice(&fs::read(cache.root().join("memo").join(name(kind, parts))).ok()?).ok()
+    let place = cache.find("memo", key(kind, parts).as_str())?;
+    serde_json::from_slice(&fs::read(place.join(FACT)).ok()?).ok()
 }
 
-/// Remembers a fact. One that cannot be written is found out anew the next time, so that is no error.
+/// Remembers a fact under all that it depends on. One that cannot be written is found out anew the next time, so that is
+/// no error.
 pub fn remember<T: Serialize>(cache: &Cache, kind: &str, parts: &[&str], fact: &T) {
-    let write = || -> Result<()> {
+    let write = |place: &Path| {
         let failed = || "cannot remember a fact".to_owned();
-        let staging = cache.staging()?;
-        let whole = staging.path().join("fact");
-        fs::write(&whole, serde_json::to_vec(fact).context(failed)?).context(failed)?;
-        let directory = cache.root().join("memo");
-        fs::create_dir_all(&directory).context(failed)?;
-        fs::rename(&whole, directory.join(name(kind, parts))).context(failed)
+        fs::write(place.join(FACT), serde_json::to_vec(fact).context(failed)?).context(failed)
     };
-    let _ = write();
+    let _ = cache.replace("memo", key(kind, parts).as_str(), write);
 }
 
-fn name(kind: &str, parts: &[&str]) -> String {
-    format!("{kind}-{}", Digest::of(parts))
+const FACT: &str = "fact.json";
+
+fn key(kind: &str, parts: &[&str]) -> Digest {
+    Digest::of([kind].iter().chain(parts))
 }
 
 #[cfg(test)]

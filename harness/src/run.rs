@@ -6,8 +6,6 @@ use std::{
     time::Instant,
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     cache::{Cache, Digest},
     check::Stop,
@@ -15,10 +13,12 @@ use crate::{
     guest::Guest,
     image::{self, Image},
     kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
+    machine::Machine,
     memo, module,
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
+    scenarios,
     toolset::Toolset,
     vm::{
         Host, Qemu,
@@ -40,13 +40,6 @@ pub struct Rig {
     pub tools: Toolset,
 }
 
-/// An image, and the modules that could not be put into it.
-#[derive(Serialize, Deserialize)]
-struct Packed {
-    missing: BTreeMap<String, String>,
-    image: Image,
-}
-
 /// A kernel with its modules, booted and saved: ready for any number of cases.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -59,6 +52,9 @@ pub struct Prepared {
     /// The guest, saved when its agent was ready.
     pub guest: Snapshot,
 }
+
+/// An image, and what is missing in it: modules that do not compile, and the compiler's first error.
+type Packed = (Image, BTreeMap<String, String>);
 
 impl Rig {
     /// A rig with the embedded catalog and everything else as the environment says; shows nothing.
@@ -82,47 +78,60 @@ impl Rig {
         Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours() })
     }
 
-    /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if
-    /// it is not in the cache.
+    /// Fetches a kernel, builds the modules for one machine, boots it there and saves it; all of it only if it is
+    /// not in the cache.
+    ///
+    /// The image holds the modules of all scenarios on that machine, also of those that were not selected: one saved
+    /// guest serves every selection.
     ///
     /// # Errors
     /// Any of these steps fails.
-    pub fn prepare(&self, kernel: &str, scenarios: &[&Scenario]) -> Result<Prepared> {
-        let names: BTreeSet<&str> = scenarios.iter().flat_map(|scenario| scenario.modules).copied().collect();
-        self.prepare_with(kernel, &names.into_iter().collect::<Vec<_>>(), &[])
+    pub fn prepare(&self, kernel: &str, machine: Machine) -> Result<Prepared> {
+        let all = scenarios::all().filter(|scenario| scenario.machine == machine);
+        let names: BTreeSet<&str> = all.flat_map(|scenario| scenario.modules).copied().collect();
+        self.prepare_with(kernel, machine, &names.into_iter().collect::<Vec<_>>(), &[])
     }
 
     /// The same for modules by name, and for more sources than the built-in ones.
     ///
     /// # Errors
     /// As [`Rig::prepare`].
-    pub fn prepare_with(&self, kernel: &str, modules: &[&str], sources: &[(String, String)]) -> Result<Prepared> {
+    pub fn prepare_with(
+        &self,
+        kernel: &str,
+        machine: Machine,
+        modules: &[&str],
+        sources: &[(String, String)],
+    ) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, kernel)?;
-        let Packed { missing, image } = self.pack(&kernel, modules, sources)?;
+        let (image, missing) = self.pack(&kernel, modules, sources)?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
-        let guest = Snapshot::take(&self.store.cache, &self.host, &kernel, &image.path, &image.digest)?;
+        let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
         Ok(Prepared { kernel, missing, image, guest })
     }
 
-    /// The image with these modules. What this very program has packed before is known by what went into it, so that
-    /// nothing needs to be read and packed again only to learn its digest.
+    /// The image with these modules, and the modules that do not compile. What this very program has packed before is
+    /// known by what went into it: nothing has to be read and packed again only to learn its digest.
     fn pack(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
         let cache = &self.store.cache;
-        let own = memo::stamp(Path::new("/proc/self/exe")).ok();
-        let texts = sources.iter().flat_map(|(name, text)| [name.as_str(), text]);
-        let parts = Digest::of(modules.iter().copied().chain(texts));
-        let tools = self.tools.digest();
-        let parts = [own.as_deref().unwrap_or_default(), kernel.digest.as_str(), tools.as_str(), parts.as_str()];
-        if let Some(known) = memo::recall::<Packed>(cache, "image", &parts).filter(|known| known.image.path.exists()) {
-            return Ok(known);
+        let Ok(own) = memo::stamp(Path::new("/proc/self/exe")) else { return self.pack_now(kernel, modules, sources) };
+        let texts = Digest::of(sources.iter().flat_map(|(name, text)| [name, text]));
+        let content = Digest::of([Digest::of(modules), texts, self.tools.digest()]);
+        let parts = [own.as_str(), kernel.digest.as_str(), content.as_str()];
+        if let Some((digest, missing)) = memo::recall(cache, "image", &parts)
+            && let Some(image) = image::find(cache, &digest)
+        {
+            return Ok((image, missing));
         }
+        let (image, missing) = self.pack_now(kernel, modules, sources)?;
+        memo::remember(cache, "image", &parts, &(&image.digest, &missing));
+        Ok((image, missing))
+    }
+
+    fn pack_now(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
         let set = module::build(&self.store, kernel, modules, sources)?;
-        let image = image::pack(cache, kernel, &self.tools, set.modules.values())?;
-        let packed = Packed { missing: set.failures, image };
-        if own.is_some() {
-            memo::remember(cache, "image", &parts, &packed);
-        }
-        Ok(packed)
+        let image = image::pack(&self.store.cache, kernel, &self.tools, set.modules.values())?;
+        Ok((image, set.failures))
     }
 
     /// Runs one case. Whatever happens, it ends in a record.
@@ -136,11 +145,12 @@ impl Rig {
         Record {
             version: Record::VERSION,
             kernel: kernel.to_owned(),
+            machine: scenario.machine.to_string(),
             release: prepared.map(|prepared| prepared.kernel.release.clone()),
             group: scenario.group.to_owned(),
             scenario: scenario.name.to_owned(),
-            source: scenario.claim.0.to_string(),
-            claim: scenario.claim.1.to_owned(),
+            source: scenario.claim.source.to_string(),
+            claim: scenario.claim.statement.to_owned(),
             verdict,
             events,
             duration_ms: begun.elapsed().as_millis() as u64,

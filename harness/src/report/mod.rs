@@ -70,6 +70,9 @@ pub struct Record {
     pub version: u32,
     /// Name of the kernel, as on the command line.
     pub kernel: String,
+    /// What it ran on, such as `microvm` or `pc, 2 processors`.
+    #[serde(default)]
+    pub machine: String,
     /// `uname -r`, when the kernel could be had.
     pub release: Option<String>,
     /// Subject of the scenario.
