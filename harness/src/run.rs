@@ -6,11 +6,13 @@ use std::{
     time::Instant,
 };
 
+use chrono::{SubsecRound as _, Utc};
+
 use crate::{
     cache::{Cache, Digest},
     check::Stop,
     error::Result,
-    guest::Guest,
+    guest::{Guest, Step},
     image::{self, Image},
     kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
     machine::Machine,
@@ -18,7 +20,7 @@ use crate::{
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
-    scenarios,
+    scenarios, text,
     toolset::Toolset,
     vm::{
         Host, Qemu,
@@ -137,8 +139,8 @@ impl Rig {
     /// Runs one case. Whatever happens, it ends in a record.
     pub fn case(&self, kernel: &str, prepared: &Result<Prepared>, scenario: &Scenario) -> Record {
         let begun = Instant::now();
-        let (verdict, events) = match prepared {
-            Err(error) => (Verdict::broken(error), Vec::new()),
+        let outcome = match prepared {
+            Err(error) => Verdict::broken(error).into(),
             Ok(prepared) => self.judge(prepared, scenario),
         };
         let prepared = prepared.as_ref().ok();
@@ -151,37 +153,37 @@ impl Rig {
             scenario: scenario.name.to_owned(),
             source: scenario.claim.source.to_string(),
             claim: scenario.claim.statement.to_owned(),
-            verdict,
-            events,
+            verdict: outcome.verdict,
+            events: outcome.events,
+            steps: outcome.steps,
+            log: outcome.log,
+            ended: Utc::now().trunc_subsecs(3),
             duration_ms: begun.elapsed().as_millis() as u64,
             accel: self.host.accel,
             qemu: self.host.qemu.version.clone(),
             guest_digest: prepared.map(|prepared| prepared.guest.digest.clone()),
             modutils: self.tools.name(),
             rerun: format!("modrig run{} -k {kernel} {}", self.tools.option(), scenario.path()),
+            resume: None,
         }
     }
 
-    /// The verdict, and what the console showed that a healthy kernel does not print.
-    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> (Verdict, Vec<String>) {
+    /// The verdict, and the evidence for it.
+    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> Outcome {
         if let Some(why) = scenario.skipped_on(prepared.kernel.version()) {
-            return (Verdict::Skipped { why }, Vec::new());
+            return Verdict::Skipped { why }.into();
         }
         if let (Headers::Absent(why), false) = (&prepared.kernel.headers, scenario.modules.is_empty()) {
-            return (Verdict::Skipped { why: format!("no modules can be built: {why}") }, Vec::new());
+            return Verdict::Skipped { why: format!("no modules can be built: {why}") }.into();
         }
         if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
-            return (
-                Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None },
-                Vec::new(),
-            );
+            return Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None }.into();
         }
         let mut guest = match prepared.guest.restore(&self.host) {
             Ok(vm) => Guest::new(vm),
-            Err(trouble) => return (Verdict::broken(&trouble.into_error()), Vec::new()),
+            Err(trouble) => return Verdict::broken(&trouble.into_error()).into(),
         };
         let result = scenario.run(&mut guest).and_then(|()| guest.settle());
-        let events = guest.events().iter().map(|event| event.title.clone()).collect();
         let verdict = match result {
             Ok(()) => Verdict::Passed,
             Err(Stop::Skipped(why)) => Verdict::Skipped { why },
@@ -189,6 +191,26 @@ impl Rig {
             Err(Stop::Failed { why, log }) if log.is_empty() => Verdict::Failed { why, log: guest.console_excerpt() },
             Err(Stop::Failed { why, log }) => Verdict::Failed { why, log },
         };
-        (verdict, events)
+        Outcome {
+            verdict,
+            events: guest.events().iter().map(|event| event.title.clone()).collect(),
+            steps: guest.steps(),
+            log: text::cut(&guest.console_text(), Record::LOG_BYTES_MAX),
+        }
+    }
+}
+
+/// How a case ended, and what shows it.
+struct Outcome {
+    verdict: Verdict,
+    events: Vec<String>,
+    steps: Vec<Step>,
+    log: String,
+}
+
+impl From<Verdict> for Outcome {
+    /// There was no guest, so there is no evidence.
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, events: Vec::new(), steps: Vec::new(), log: String::new() }
     }
 }
