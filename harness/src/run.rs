@@ -2,20 +2,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Instant,
 };
 
 use chrono::{SubsecRound as _, Utc};
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, Digest},
     check::Stop,
     error::{Error, Result},
     guest::{Guest, Step},
     image::{self, Image},
     kernel::{FetchOptions, Headers, Kernel, Kernels, StockFile, Store},
     machine::Machine,
-    module,
+    memo, module,
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
@@ -65,6 +66,9 @@ pub struct Prepared {
     pub guest: Snapshot,
 }
 
+/// An image, and what is missing in it: modules that do not compile, and the compiler's first error.
+type Packed = (Image, BTreeMap<String, String>);
+
 impl Rig {
     /// A rig with the embedded catalog and everything else as the environment says; shows nothing.
     ///
@@ -79,8 +83,8 @@ impl Rig {
     /// # Errors
     /// QEMU or the accelerator cannot be used.
     pub fn with(cache: Cache, progress: Progress, fetch: FetchOptions, accel: Choice) -> Result<Self> {
-        let qemu = Qemu::find()?;
-        let decision = accel::decide(accel)?;
+        let qemu = Qemu::find_known(&cache)?;
+        let decision = accel::decide_known(accel, &cache)?;
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
@@ -110,12 +114,36 @@ impl Rig {
     /// As [`Rig::prepare`].
     pub fn prepare_with(&self, kernel: &str, machine: Machine, contents: &Contents<'_>) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, self.kernel_for(kernel, machine).map_err(Error::new)?)?;
-        let set = module::build(&self.store, &kernel, contents.modules, contents.sources)?;
-        let tree = image::Tree { modules: set.modules.values().collect(), stock: stock(&kernel, contents.stock)? };
-        let image = image::pack(&self.store.cache, &kernel, &self.tools, &tree)?;
+        let (image, missing) = self.pack(&kernel, contents)?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
         let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
-        Ok(Prepared { kernel, missing: set.failures, image, guest })
+        Ok(Prepared { kernel, missing, image, guest })
+    }
+
+    /// The image with these modules, and the modules that do not compile. What this very program has packed before is
+    /// known by what went into it: nothing has to be read and packed again only to learn its digest.
+    fn pack(&self, kernel: &Kernel, contents: &Contents<'_>) -> Result<Packed> {
+        let cache = &self.store.cache;
+        let Ok(own) = memo::stamp(Path::new("/proc/self/exe")) else { return self.pack_now(kernel, contents) };
+        let texts = Digest::of(contents.sources.iter().flat_map(|(name, text)| [name, text]));
+        let names = [contents.modules, contents.stock].map(Digest::of);
+        let content = Digest::of(names.into_iter().chain([texts, self.tools.digest()]));
+        let parts = [own.as_str(), kernel.digest.as_str(), content.as_str()];
+        if let Some((digest, missing)) = memo::recall(cache, "image", &parts)
+            && let Some(image) = image::find(cache, &digest)
+        {
+            return Ok((image, missing));
+        }
+        let (image, missing) = self.pack_now(kernel, contents)?;
+        memo::remember(cache, "image", &parts, &(&image.digest, &missing));
+        Ok((image, missing))
+    }
+
+    fn pack_now(&self, kernel: &Kernel, contents: &Contents<'_>) -> Result<Packed> {
+        let set = module::build(&self.store, kernel, contents.modules, contents.sources)?;
+        let tree = image::Tree { modules: set.modules.values().collect(), stock: stock(kernel, contents.stock)? };
+        let image = image::pack(&self.store.cache, kernel, &self.tools, &tree)?;
+        Ok((image, set.failures))
     }
 
     /// The kernel that runs on a machine in the column of another: one with drivers, if the machine needs them.

@@ -7,11 +7,16 @@ mod damage;
 mod duplicates;
 mod faults;
 mod files;
+mod helper;
 mod hotplug;
 mod insert;
 mod licences;
+mod livepatch;
 mod media;
+mod mutex;
+mod on_demand;
 mod parameters;
+mod policy;
 mod request_module;
 mod smp;
 mod states;
@@ -45,7 +50,12 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         smp::ALL,
         media::ALL,
         hotplug::ALL,
+        helper::ALL,
         triggers::ALL,
+        on_demand::ALL,
+        policy::ALL,
+        livepatch::ALL,
+        mutex::ALL,
         tools::ALL,
     ]
     .into_iter()

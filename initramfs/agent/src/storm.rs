@@ -1,13 +1,6 @@
 //! Many processes that load and unload at once, as fast as they can.
 
-use std::{
-    env,
-    error::Error,
-    fs::File,
-    os::fd::AsFd as _,
-    sync::Barrier,
-    thread,
-};
+use std::{env, error::Error, fs::File, os::fd::AsFd as _, sync::Barrier, thread};
 
 use modutils::sys;
 
