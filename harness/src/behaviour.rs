@@ -4,6 +4,8 @@ use std::fmt;
 
 use Source::{Code, Commit};
 
+use crate::errno::describe;
+
 /// A kernel version, `(6, 5)` for 6.5.
 pub type Version = (u32, u32);
 
@@ -67,12 +69,66 @@ impl<T: Copy> Fact<T> {
     }
 }
 
+/// A value as people read it.
+pub trait Value {
+    /// Its text, with the names of error numbers.
+    fn shown(&self) -> String;
+}
+
+impl Value for i64 {
+    fn shown(&self) -> String {
+        describe(*self)
+    }
+}
+
+impl Value for &str {
+    fn shown(&self) -> String {
+        format!("`{self}`")
+    }
+}
+
+impl Value for bool {
+    fn shown(&self) -> String {
+        (if *self { "yes" } else { "no" }).to_owned()
+    }
+}
+
+/// A fact of any kind, for lists of them.
+pub trait Described: Sync {
+    /// What it is.
+    fn what(&self) -> &'static str;
+    /// Its rows, with values as people read them.
+    fn table(&self) -> Vec<Row<String>>;
+}
+
+impl<T: Value + Sync> Described for Fact<T> {
+    fn what(&self) -> &'static str {
+        self.what
+    }
+
+    fn table(&self) -> Vec<Row<String>> {
+        self.rows.iter().map(|row| Row { since: row.since, value: row.value.shown(), source: row.source }).collect()
+    }
+}
+
 impl<T> Fact<T> {
     /// Its second row, for the statement that it ends.
     pub const fn turn(&self) -> Turn {
         Turn { what: self.what, since: self.rows[1].since, source: self.rows[1].source }
     }
 }
+
+/// All facts.
+pub const ALL: &[&dyn Described] = &[
+    &SECOND_LOADER_GETS,
+    &SUSPICIOUS_RETURN,
+    &LOADER_OF_A_FAILING_FILE_GETS,
+    &EEXIST_OF_INIT_BECOMES,
+    &INHERITED_TAINT,
+    &OOPS_IN_INIT,
+    &STRING_TABLE_WITHOUT_END_IS,
+    &STRUCT_MODULE_SIZE_IS_CHECKED,
+];
 
 /// A second `finit_module` of a file whose first load still runs, once that has succeeded.
 pub const SECOND_LOADER_GETS: Fact<i64> = Fact {
