@@ -128,6 +128,8 @@ pub const ALL: &[&dyn Described] = &[
     &OOPS_IN_INIT,
     &STRING_TABLE_WITHOUT_END_IS,
     &STRUCT_MODULE_SIZE_IS_CHECKED,
+    &GPL_EXPORTS_STAND_IN,
+    &LAST_UNLOADED,
 ];
 
 /// A second `finit_module` of a file whose first load still runs, once that has succeeded.
@@ -255,6 +257,36 @@ pub const STRUCT_MODULE_SIZE_IS_CHECKED: Fact<bool> = Fact {
             since: (6, 4),
             value: true,
             source: Commit("46752820f9ab", "module: add sanity check for ELF module section"),
+        },
+    ],
+};
+
+/// Where a module keeps what it exports to GPL modules alone.
+pub const GPL_EXPORTS_STAND_IN: Fact<&str> = Fact {
+    what: "EXPORT_SYMBOL_GPL fills the section",
+    rows: &[
+        Row { since: (0, 0), value: "__ksymtab_gpl", source: Code("include/linux/export.h") },
+        Row {
+            since: (7, 1),
+            value: "__ksymtab",
+            source: Commit("f18540256b70", "module: remove *_gpl sections from vmlinux and modules"),
+        },
+    ],
+};
+
+/// How a trace names the module that was unloaded last.
+pub const LAST_UNLOADED: Fact<&str> = Fact {
+    what: "a trace names the last unloaded module as",
+    rows: &[
+        Row {
+            since: (0, 0),
+            value: "[last unloaded: hello]",
+            source: Code("kernel/module.c of 5.10, print_modules()"),
+        },
+        Row {
+            since: (6, 0),
+            value: "[last unloaded: hello(OE)]",
+            source: Commit("6f1dae1d84b6", "module: Show the last unloaded module's taint flag(s)"),
         },
     ],
 };

@@ -224,8 +224,7 @@ fn link(behaviour: &Behaviour) -> String {
 
 /// Stays the same as long as the statement begins with the same words.
 fn anchor(claim: &Claim) -> String {
-    let source = claim.source.title().split(' ').next().unwrap_or_default();
-    format!("{}-{}", slug(source), slug(claim.statement))
+    format!("{}-{}", claim.source.key(), slug(claim.statement))
 }
 
 /// The first 60 characters that a fragment may have.

@@ -6,6 +6,7 @@
 mod busybox;
 mod exec_modprobe;
 mod framework;
+mod kernel;
 mod request_module;
 mod stub_module;
 
@@ -43,5 +44,7 @@ impl Claim {
 
 /// All of them, by the age of the kernel they were written for.
 pub fn all() -> impl Iterator<Item = &'static Statement> {
-    [exec_modprobe::ALL, stub_module::ALL, framework::ALL, busybox::ALL, request_module::ALL].into_iter().flatten()
+    [exec_modprobe::ALL, stub_module::ALL, framework::ALL, busybox::ALL, request_module::ALL, kernel::ALL]
+        .into_iter()
+        .flatten()
 }

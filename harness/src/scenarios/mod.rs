@@ -8,6 +8,7 @@ mod duplicates;
 mod faults;
 mod files;
 mod insert;
+mod inspect;
 mod licences;
 mod parameters;
 mod request_module;
@@ -27,6 +28,7 @@ use crate::scenario::Scenario;
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         insert::ALL,
+        inspect::ALL,
         parameters::ALL,
         duplicates::ALL,
         versions::ALL,
