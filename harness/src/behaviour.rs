@@ -130,6 +130,7 @@ pub const ALL: &[&dyn Described] = &[
     &STRUCT_MODULE_SIZE_IS_CHECKED,
     &GPL_EXPORTS_STAND_IN,
     &LAST_UNLOADED,
+    &UNKNOWN_FORMAT_IS_ASKED_FOR,
 ];
 
 /// A second `finit_module` of a file whose first load still runs, once that has succeeded.
@@ -287,6 +288,19 @@ pub const LAST_UNLOADED: Fact<&str> = Fact {
             since: (6, 0),
             value: "[last unloaded: hello(OE)]",
             source: Commit("6f1dae1d84b6", "module: Show the last unloaded module's taint flag(s)"),
+        },
+    ],
+};
+
+/// Whether exec of a file in no known format requests a module.
+pub const UNKNOWN_FORMAT_IS_ASKED_FOR: Fact<bool> = Fact {
+    what: "exec of a file of unknown format requests a module binfmt-XXXX",
+    rows: &[
+        Row { since: (0, 0), value: true, source: Code("search_binary_handler() of fs/exec.c") },
+        Row {
+            since: (6, 14),
+            value: false,
+            source: Commit("fa1bdca98d74", "exec: remove legacy custom binfmt modules autoloading"),
         },
     ],
 };
