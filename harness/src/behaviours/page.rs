@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
+use textwrap::{Options, WordSeparator, WordSplitter};
+
 use super::{Behaviour, Holds, all, results::Results, story, untestable};
 use crate::{
     behaviour::{self, Source},
@@ -21,7 +23,21 @@ pub fn markdown(results: &Results) -> String {
     }
     text += &facts();
     text += &impossible();
-    text
+    text.lines().map(wrapped).collect()
+}
+
+/// A line of the page, broken where it is longer than others of the project's texts; tables cannot be broken.
+fn wrapped(line: &str) -> String {
+    if line.starts_with('|') || line.starts_with('#') {
+        return format!("{line}\n");
+    }
+    let indent = if line.starts_with("- ") || line.starts_with("  ") { "  " } else { "" };
+    let options = Options::new(120)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(line, options) + "\n"
 }
 
 const HOW_TO_READ: &str = "\
@@ -132,12 +148,14 @@ fn entry(behaviour: &Behaviour, results: &Results) -> String {
     for change in claim.changes() {
         let _ = writeln!(text, "  {}{} ({}).", capitalised(&story(change)), fact_of(change), cited(change.source));
     }
-    if let Some(note) = claim.note {
-        let _ = writeln!(text, "  Note: {note}.");
-    }
+    text += &note(claim);
     let paths: Vec<String> = behaviour.shown_by.iter().map(|scenario| format!("`{}`", scenario.path())).collect();
     let _ = writeln!(text, "  _{}:_ {}", summary(behaviour, results), paths.join(", "));
     text
+}
+
+fn note(claim: &Claim) -> String {
+    claim.note.map_or_else(String::new, |note| format!("  Note: {note}.\n"))
 }
 
 fn fact_of(change: &Change) -> String {
@@ -203,6 +221,7 @@ fn impossible() -> String {
             for change in claim.changes() {
                 let _ = writeln!(text, "  {} ({}).", capitalised(&story(change)), cited(change.source));
             }
+            text += &note(claim);
             let _ = writeln!(text, "  _Cannot be shown:_ {reason}.");
         }
     }
@@ -276,6 +295,7 @@ mod tests {
     fn each_link_in_the_page_leads_to_one_place() {
         let page = markdown(&Results::embedded().unwrap());
         let anchors = anchors(&page);
+        let page = page.replace("\n  ", " ");
         let links = page.split("](#").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links {
             assert_eq!(anchors.get(link), Some(&1), "#{link}");
@@ -291,6 +311,6 @@ mod tests {
         let page = markdown(&results);
         let [failed, overview] = ["## FAILED: this page is wrong", "## Overview"].map(|heading| page.find(heading));
         assert!(failed.is_some() && failed < overview, "{page}");
-        assert!(page.contains(&format!("**FAILED** on 6.1 ({path}: it did not)")), "{page}");
+        assert!(page.replace("\n  ", " ").contains(&format!("**FAILED** on 6.1 ({path}: it did not)")), "{page}");
     }
 }

@@ -57,7 +57,8 @@ fn of(directory: &Path) -> Result<Results> {
 fn check(committed: &Results, of_run: &Results) -> Result<ExitCode> {
     let otherwise: Vec<String> = of_run.otherwise_than(committed).collect();
     otherwise.iter().for_each(|line| println!("{line}"));
-    println!("{} cases ended otherwise than harness/results.tsv has it", otherwise.len());
+    let noun = if otherwise.len() == 1 { "case" } else { "cases" };
+    println!("{} {noun} ended otherwise than harness/results.tsv has it", otherwise.len());
     Ok(ExitCode::from(u8::from(!otherwise.is_empty())))
 }
 

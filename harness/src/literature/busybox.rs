@@ -62,8 +62,8 @@ pub(super) const ALL: &[Statement] = &[
     says("the tools need CAP_SYS_MODULE, which the system calls check")
         .shown_by(&["policy::capability_is_looked_at_first"]),
     says("init_module copies the image from user space: a bad pointer is EFAULT")
-        .untestable("the agent makes the calls with memory of its own; that of a bad pointer is not among its acts"),
+        .shown_by(&["policy::capability_is_looked_at_first"]),
     says("insmod of 2.4 links the module in user space and gives the kernel the result")
         .until("2.6", Code("kernel/module.c of 2.6, load_module()"), "the kernel links it")
-        .untestable("the kernels of the matrix have no create_module"),
+        .shown_by(&["files::system_calls_of_2_4_are_gone"]),
 ];

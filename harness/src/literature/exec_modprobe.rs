@@ -64,7 +64,4 @@ pub(super) const ALL: &[Statement] = &[
     says("modules that kmod has loaded are taken away by `rmmod -a` when they are not used for a while")
         .until("2.6", Code("kernel/module.c of 2.6, sys_delete_module()"), "there is no autoclean: a module stays until it is unloaded by name")
         .untestable("the kernels of the matrix have no such flag of a module"),
-    says("modules are made by the four system calls create_module, init_module, query_module and delete_module")
-        .until("2.6", Code("kernel/module.c of 2.6"), "the kernel links modules itself: create_module and query_module are gone")
-        .untestable("the numbers of create_module and query_module are not used any more on x86-64, so there is nothing to observe but ENOSYS"),
 ];

@@ -94,20 +94,10 @@ pub(super) const ALL: &[Statement] = &[
         .shown_by(&["insert::modprobe_loads_dependencies_first", "inspect::depends_names_the_modules_used"]),
     says("depmod writes the aliases of all modules to modules.alias")
         .shown_by(&["request_module::loads_by_alias", "tools::configuration_is_obeyed"]),
-    says("MODULE_DEVICE_TABLE is turned into aliases when a module is built")
-        .shown_by(&["hotplug::listener_loads_the_driver"]),
     says("an alias may have wildcards, which are matched as a shell does")
-        .shown_by(&["request_module::loads_by_alias", "hotplug::listener_loads_the_driver"]),
-    says("the bus makes MODALIAS of what a device says of itself: vendor, product, class")
-        .shown_by(&["hotplug::card_is_announced_and_no_more", "hotplug::usb_stick_becomes_a_disk"]),
-    says("a driver that is registered gets the devices that are there already")
-        .shown_by(&["hotplug::stub_loads_e1000", "hotplug::listener_loads_the_driver"]),
-    says("udev, or any other process, hears of devices by netlink and runs modprobe")
-        .shown_by(&["hotplug::usb_stick_becomes_a_disk", "hotplug::listener_loads_the_driver"]),
+        .shown_by(&["request_module::loads_by_alias", ]),
     says("the kernel can run a program for each event itself: /sys/kernel/uevent_helper")
         .untestable("no kernel of the matrix is built with UEVENT_HELPER"),
-    says("a stick is found by three drivers, one on top of the other: the controller's, usb-storage, sd_mod")
-        .shown_by(&["hotplug::usb_stick_becomes_a_disk"]),
     says("a loaded module is a directory in /sys/module: initstate, refcnt, sections, parameters, holders")
         .shown_by(&["insert::loads_and_unloads", "states::sysfs_shows_the_state", "inspect::sections_are_files", "parameters::permissions_decide_on_the_file", "unload::holders_are_shown_by_lsmod"]),
     says("register_module_notifier is told of each change of a module's state")
