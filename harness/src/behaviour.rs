@@ -131,6 +131,8 @@ pub const ALL: &[&dyn Described] = &[
     &GPL_EXPORTS_STAND_IN,
     &LAST_UNLOADED,
     &UNKNOWN_FORMAT_IS_ASKED_FOR,
+    &COMPRESSED_FILE_IS_KNOWN,
+    &PRINTK_IS,
 ];
 
 /// A second `finit_module` of a file whose first load still runs, once that has succeeded.
@@ -301,6 +303,32 @@ pub const UNKNOWN_FORMAT_IS_ASKED_FOR: Fact<bool> = Fact {
             since: (6, 14),
             value: false,
             source: Commit("fa1bdca98d74", "exec: remove legacy custom binfmt modules autoloading"),
+        },
+    ],
+};
+
+/// Whether finit_module knows the flag for compressed files.
+pub const COMPRESSED_FILE_IS_KNOWN: Fact<bool> = Fact {
+    what: "finit_module knows the flag MODULE_INIT_COMPRESSED_FILE",
+    rows: &[
+        Row { since: (0, 0), value: false, source: Code("kernel/module.c of 5.10, finit_module()") },
+        Row {
+            since: (5, 17),
+            value: true,
+            source: Commit("b1ae6dc41eaa", "module: add in-kernel support for decompressing"),
+        },
+    ],
+};
+
+/// The symbol that modules print with.
+pub const PRINTK_IS: Fact<&str> = Fact {
+    what: "the symbol that modules print with is",
+    rows: &[
+        Row { since: (0, 0), value: "printk", source: Code("include/linux/printk.h of 5.10") },
+        Row {
+            since: (5, 15),
+            value: "_printk",
+            source: Commit("337015573718", "printk: Userspace format indexing support"),
         },
     ],
 };

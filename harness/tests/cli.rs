@@ -217,6 +217,12 @@ fn list_needs_neither_cache_nor_home() {
     let ran = run(command);
     ran.ends(0, &[QUICK]);
     assert_eq!(ran.out.lines().count(), scenarios::all().count());
+    let known = [
+        "request_module article (4.1)",
+        "since 4.13: it waits 5 s",
+        "6d7964a722af (\"kmod: throttle kmod thread limit\")",
+    ];
+    run(desk.modrig(&["list", "chain_of_60"])).ends(0, &known);
     assert_eq!(names_in(desk.0.path()), Vec::<String>::new());
 }
 

@@ -144,7 +144,7 @@ fn chapter(source: Literature, behaviours: &[Behaviour], results: &Results) -> S
 
 fn entry(behaviour: &Behaviour, results: &Results) -> String {
     let claim = &behaviour.claim;
-    let mut text = format!("- <a id=\"{}\"></a>**{}.**\n", anchor(claim), capitalised(claim.statement));
+    let mut text = format!("- <a id=\"{}\"></a>\n  **{}.**\n", anchor(claim), capitalised(claim.statement));
     for change in claim.changes() {
         let _ = writeln!(text, "  {}{} ({}).", capitalised(&story(change)), fact_of(change), cited(change.source));
     }
@@ -217,7 +217,7 @@ fn impossible() -> String {
     for source in Literature::ALL.into_iter().filter(|source| sources.contains(source)) {
         let _ = writeln!(text, "\n### Not shown: {source}\n");
         for (claim, reason) in untestable().filter(|(claim, _)| claim.source == source) {
-            let _ = writeln!(text, "- <a id=\"{}\"></a>**{}.**", anchor(claim), capitalised(claim.statement));
+            let _ = writeln!(text, "- <a id=\"{}\"></a>\n  **{}.**", anchor(claim), capitalised(claim.statement));
             for change in claim.changes() {
                 let _ = writeln!(text, "  {} ({}).", capitalised(&story(change)), cited(change.source));
             }
@@ -265,12 +265,17 @@ fn heading_anchor(heading: &str) -> String {
     kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
 }
 
+/// Programs, whose names are not capitalised.
+const TOOLS: [&str; 7] = ["modprobe", "insmod", "rmmod", "lsmod", "modinfo", "depmod", "udev"];
+
+/// As a sentence begins; a name in code keeps its case.
 fn capitalised(text: &str) -> String {
+    let word = text.split(' ').next().unwrap_or_default();
     let mut characters = text.chars();
-    // A name in code or with an underscore keeps its case.
-    let is_name = text.split(' ').next().is_some_and(|word| word.contains(['_', '(', '.', '`', ':', '-', '/']));
     match characters.next() {
-        Some(first) if !is_name => first.to_uppercase().chain(characters).collect(),
+        Some(first) if !word.contains(['_', '(', '.', '`', ':', '-', '/']) && !TOOLS.contains(&word) => {
+            first.to_uppercase().chain(characters).collect()
+        }
         _ => text.to_owned(),
     }
 }

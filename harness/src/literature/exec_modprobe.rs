@@ -23,23 +23,12 @@ pub(super) const ALL: &[Statement] = &[
     says("a failure to execute modprobe is logged by the kernel: kmod: failed to exec")
         .until("2.6", Code("kernel/kmod.c of 2.6, request_module()"), "nothing is logged; the caller gets the error")
         .shown_by(&["request_module::missing_helper_is_enoent"]),
-    says("modprobe is executed with the options -s and -k: it logs to syslog, and marks the module for autoclean")
-        .until("2.6", Code("kernel/kmod.c of 2.6, request_module()"), "it has the option -q alone: a module that is not there is no error worth telling")
-        .shown_by(&["request_module::helper_gets_its_arguments"]),
     says("the helper's environment is HOME=/, TERM=linux and a PATH of four directories")
         .shown_by(&["request_module::helper_gets_its_arguments"]),
-    says("the helper's user ids are 0, real, effective and of the file system")
-        .shown_by(&["helper::has_roots_credentials"]),
-    says("the helper has all capabilities, whatever those of who asked")
-        .shown_by(&["helper::has_roots_credentials"]),
-    says("no descriptor of who asked is open in the helper")
-        .shown_by(&["helper::has_no_files_of_who_asked", "request_module::helper_is_root_with_nothing_open"]),
     says("no signal handler of who asked can run with root's rights")
         .shown_by(&["helper::has_default_signals"]),
     says("a process in a chroot gets a helper from outside it")
         .shown_by(&["helper::has_inits_root_and_directory"]),
-    says("the sysctl kernel.modprobe names the helper, /sbin/modprobe until it is changed")
-        .shown_by(&["request_module::modprobe_path_is_a_sysctl"]),
     says("names of file systems, formats, devices and protocol families are made into names of modules by a fixed pattern")
         .shown_by(&["triggers::mount_asks_for_the_file_system", "triggers::character_nodes_ask_by_both_numbers", "triggers::block_nodes_ask_by_both_numbers", "triggers::sockets_ask_for_their_family"]),
     says("aliases in the configuration of modprobe say which module such a name stands for")
