@@ -10,6 +10,7 @@ mod files;
 mod helper;
 mod hotplug;
 mod insert;
+mod inspect;
 mod licences;
 mod livepatch;
 mod media;
@@ -34,6 +35,7 @@ use crate::scenario::Scenario;
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         insert::ALL,
+        inspect::ALL,
         parameters::ALL,
         duplicates::ALL,
         versions::ALL,
