@@ -8,8 +8,9 @@
 //! - [`module`]: guest modules, built by each kernel's own kbuild
 //! - [`toolset`]: whose module tools a guest has
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
+//! - [`behaviour`], [`triage`]: what differs by kernel; what in its log means trouble
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
-//! - [`check`], [`errno`], [`behaviour`], [`guest`], [`mod@scenario`]: what a scenario sees
+//! - [`check`], [`errno`], [`guest`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`]: the scenarios
 //! - [`compare`]: our module tools beside the real kmod
 //! - [`run`], [`suite`]: one case, many cases
@@ -39,4 +40,5 @@ pub mod scenario;
 pub mod scenarios;
 pub mod suite;
 pub mod toolset;
+pub mod triage;
 pub mod vm;

@@ -17,6 +17,7 @@ use crate::{
     report::{Record, Verdict},
     scenario::Scenario,
     toolset::Toolset,
+    triage::Event,
     vm::{
         Host, Qemu,
         accel::{self, Choice},
@@ -123,7 +124,7 @@ impl Rig {
     }
 
     /// The verdict, and what the console showed that a healthy kernel does not print.
-    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> (Verdict, Vec<String>) {
+    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> (Verdict, Vec<Event>) {
         if let Some(why) = scenario.skipped_on(prepared.kernel.version()) {
             return (Verdict::Skipped { why }, Vec::new());
         }
@@ -141,7 +142,7 @@ impl Rig {
             Err(trouble) => return (Verdict::broken(&trouble.into_error()), Vec::new()),
         };
         let result = scenario.run(&mut guest).and_then(|()| guest.settle());
-        let events = guest.events().iter().map(|event| event.title.clone()).collect();
+        let events = guest.events().to_vec();
         let verdict = match result {
             Ok(()) => Verdict::Passed,
             Err(Stop::Skipped(why)) => Verdict::Skipped { why },

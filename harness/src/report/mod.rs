@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cache::Digest,
     error::{Blame, Context as _, Error, Result},
+    triage::Event,
     vm::accel::Accel,
 };
 
@@ -81,8 +82,8 @@ pub struct Record {
     pub claim: String,
     /// How it ended.
     pub verdict: Verdict,
-    /// Lines of the console that a healthy kernel does not print.
-    pub events: Vec<String>,
+    /// What the console showed that a healthy kernel does not print.
+    pub events: Vec<Event>,
     /// From restoring the guest to the verdict, milliseconds.
     pub duration_ms: u64,
     /// What ran the guest's instructions.
