@@ -2,7 +2,7 @@
 //!
 //! Code map, in the order data flows; a module may use those above it, not below:
 //!
-//! - [`error`], [`process`], [`interrupt`], [`progress`], [`cache`]: the ground everything stands on
+//! - [`error`], [`process`], [`interrupt`], [`progress`], [`text`], [`cache`]: the ground everything stands on
 //! - [`kernel`]: the matrix; fetching, verifying and unpacking kernels
 //! - [`peers`]: what our tools are compared with
 //! - [`module`]: guest modules, built by each kernel's own kbuild
@@ -10,7 +10,7 @@
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
 //! - [`behaviour`], [`triage`]: what differs by kernel; what in its log means trouble
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
-//! - [`check`], [`errno`], [`guest`], [`mod@scenario`]: what a scenario sees
+//! - [`check`], [`errno`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`]: the scenarios
 //! - [`compare`]: our module tools beside the real kmod
 //! - [`run`], [`suite`]: one case, many cases
@@ -20,6 +20,7 @@ pub mod behaviour;
 pub mod bench;
 pub mod cache;
 pub mod check;
+pub mod claim;
 pub mod cli;
 pub mod compare;
 pub mod console;
@@ -29,6 +30,7 @@ pub mod guest;
 pub mod image;
 pub mod interrupt;
 pub mod kernel;
+pub mod machine;
 pub mod module;
 pub mod peers;
 pub mod process;
@@ -39,6 +41,7 @@ pub mod run;
 pub mod scenario;
 pub mod scenarios;
 pub mod suite;
+pub mod text;
 pub mod toolset;
 pub mod triage;
 pub mod vm;

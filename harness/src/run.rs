@@ -5,17 +5,21 @@ use std::{
     time::Instant,
 };
 
+use chrono::{SubsecRound as _, Utc};
+
 use crate::{
     cache::Cache,
     check::Stop,
     error::Result,
-    guest::Guest,
+    guest::{Guest, Step},
     image::{self, Image},
     kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
+    machine::Machine,
     module,
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
+    scenarios, text,
     toolset::Toolset,
     triage::Event,
     vm::{
@@ -73,76 +77,87 @@ impl Rig {
         Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours() })
     }
 
-    /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if
-    /// it is not in the cache.
+    /// Fetches a kernel, builds the modules for one machine, boots it there and saves it; all of it only if it is
+    /// not in the cache.
+    ///
+    /// The image holds the modules of all scenarios on that machine, also of those that were not selected: one saved
+    /// guest serves every selection.
     ///
     /// # Errors
     /// Any of these steps fails.
-    pub fn prepare(&self, kernel: &str, scenarios: &[&Scenario]) -> Result<Prepared> {
-        let names: BTreeSet<&str> = scenarios.iter().flat_map(|scenario| scenario.modules).copied().collect();
-        self.prepare_with(kernel, &names.into_iter().collect::<Vec<_>>(), &[])
+    pub fn prepare(&self, kernel: &str, machine: Machine) -> Result<Prepared> {
+        let all = scenarios::all().filter(|scenario| scenario.machine == machine);
+        let names: BTreeSet<&str> = all.flat_map(|scenario| scenario.modules).copied().collect();
+        self.prepare_with(kernel, machine, &names.into_iter().collect::<Vec<_>>(), &[])
     }
 
     /// The same for modules by name, and for more sources than the built-in ones.
     ///
     /// # Errors
     /// As [`Rig::prepare`].
-    pub fn prepare_with(&self, kernel: &str, modules: &[&str], sources: &[(String, String)]) -> Result<Prepared> {
+    pub fn prepare_with(
+        &self,
+        kernel: &str,
+        machine: Machine,
+        modules: &[&str],
+        sources: &[(String, String)],
+    ) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, kernel)?;
         let set = module::build(&self.store, &kernel, modules, sources)?;
         let image = image::pack(&self.store.cache, &kernel, &self.tools, set.modules.values())?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
-        let guest = Snapshot::take(&self.store.cache, &self.host, &kernel, &image.path, &image.digest)?;
+        let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
         Ok(Prepared { kernel, missing: set.failures, image, guest })
     }
 
     /// Runs one case. Whatever happens, it ends in a record.
     pub fn case(&self, kernel: &str, prepared: &Result<Prepared>, scenario: &Scenario) -> Record {
         let begun = Instant::now();
-        let (verdict, events) = match prepared {
-            Err(error) => (Verdict::broken(error), Vec::new()),
+        let outcome = match prepared {
+            Err(error) => Verdict::broken(error).into(),
             Ok(prepared) => self.judge(prepared, scenario),
         };
         let prepared = prepared.as_ref().ok();
         Record {
             version: Record::VERSION,
             kernel: kernel.to_owned(),
+            machine: scenario.machine.to_string(),
             release: prepared.map(|prepared| prepared.kernel.release.clone()),
             group: scenario.group.to_owned(),
             scenario: scenario.name.to_owned(),
-            source: scenario.claim.0.to_string(),
-            claim: scenario.claim.1.to_owned(),
-            verdict,
-            events,
+            source: scenario.claim.source.to_string(),
+            claim: scenario.claim.statement.to_owned(),
+            verdict: outcome.verdict,
+            events: outcome.events,
+            steps: outcome.steps,
+            log: outcome.log,
+            ended: Utc::now().trunc_subsecs(3),
             duration_ms: begun.elapsed().as_millis() as u64,
             accel: self.host.accel,
             qemu: self.host.qemu.version.clone(),
             guest_digest: prepared.map(|prepared| prepared.guest.digest.clone()),
             modutils: self.tools.name(),
             rerun: format!("modrig run{} -k {kernel} {}", self.tools.option(), scenario.path()),
+            resume: None,
         }
     }
 
-    /// The verdict, and what the console showed that a healthy kernel does not print.
-    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> (Verdict, Vec<Event>) {
+    /// The verdict, and the evidence for it.
+    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> Outcome {
         if let Some(why) = scenario.skipped_on(prepared.kernel.version()) {
-            return (Verdict::Skipped { why }, Vec::new());
+            return Verdict::Skipped { why }.into();
         }
         if let (Headers::Absent(why), false) = (&prepared.kernel.headers, scenario.modules.is_empty()) {
-            return (Verdict::Skipped { why: format!("no modules can be built: {why}") }, Vec::new());
+            return Verdict::Skipped { why: format!("no modules can be built: {why}") }.into();
         }
         if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
-            return (
-                Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None },
-                Vec::new(),
-            );
+            return Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None }.into();
         }
         let mut guest = match prepared.guest.restore(&self.host) {
             Ok(vm) => Guest::new(vm),
-            Err(trouble) => return (Verdict::broken(&trouble.into_error()), Vec::new()),
+            Err(trouble) => return Verdict::broken(&trouble.into_error()).into(),
         };
         let result = scenario.run(&mut guest).and_then(|()| guest.settle());
-        let events = guest.events().to_vec();
         let verdict = match result {
             Ok(()) => Verdict::Passed,
             Err(Stop::Skipped(why)) => Verdict::Skipped { why },
@@ -150,6 +165,26 @@ impl Rig {
             Err(Stop::Failed { why, log }) if log.is_empty() => Verdict::Failed { why, log: guest.console_excerpt() },
             Err(Stop::Failed { why, log }) => Verdict::Failed { why, log },
         };
-        (verdict, events)
+        Outcome {
+            verdict,
+            events: guest.events().to_vec(),
+            steps: guest.steps(),
+            log: text::cut(&guest.console_text(), Record::LOG_BYTES_MAX),
+        }
+    }
+}
+
+/// How a case ended, and what shows it.
+struct Outcome {
+    verdict: Verdict,
+    events: Vec<Event>,
+    steps: Vec<Step>,
+    log: String,
+}
+
+impl From<Verdict> for Outcome {
+    /// There was no guest, so there is no evidence.
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, events: Vec::new(), steps: Vec::new(), log: String::new() }
     }
 }
