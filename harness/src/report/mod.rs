@@ -4,6 +4,7 @@ pub mod terminal;
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -133,7 +134,7 @@ impl Record {
         let failed = || format!("cannot write the record `{}`", file.display());
         fs::create_dir_all(directory).context(failed)?;
         let mut whole = tempfile::NamedTempFile::new_in(directory).context(failed)?;
-        serde_json::to_writer_pretty(&mut whole, self).context(failed)?;
+        whole.write_all(&serde_json::to_vec_pretty(self).context(failed)?).context(failed)?;
         whole.persist(&file).context(failed)?;
         Ok(file)
     }
