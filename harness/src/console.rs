@@ -72,6 +72,11 @@ impl Console {
         self.policy.allow(rows);
     }
 
+    /// Whether more of a report is to come.
+    pub fn is_reporting(&self) -> bool {
+        self.triage.is_open()
+    }
+
     /// The log is complete: every event is, and has its standing.
     pub fn finish(&mut self) {
         self.triage.finish();

@@ -27,6 +27,7 @@ use crate::{
     error::{Context as _, Error},
     image::{module_directory, module_path},
     kernel::version_of,
+    text,
     triage::{AllowList, Event},
     vm::{SLICE, Trouble, Vm},
 };
@@ -59,7 +60,7 @@ pub struct Guest {
 impl Guest {
     /// A guest on a machine whose agent is ready.
     pub fn new(mut vm: Vm) -> Self {
-        let allowed = AllowList::embedded().on(version_of(vm.release()));
+        let allowed = AllowList::embedded().on(Some(version_of(vm.release())));
         vm.console_mut().allow(allowed);
         Self { vm, log: Vec::new(), uevents: Vec::new(), transcript: Transcript::new() }
     }
@@ -775,6 +776,6 @@ fn unexpected(what: &str, reply: &Reply) -> Stop {
     match reply {
         Reply::Errno(errno) => Stop::failed(format!("{what}: {}", Errno(*errno))),
         Reply::Refused(reason) => Error::new(format!("{what}: the agent refuses: {reason}")).into(),
-        other => Error::new(format!("{what}: the agent answers {other:?}")).into(),
+        other => Error::new(format!("{what}: the agent answers {}", text::beginning(other, 80))).into(),
     }
 }

@@ -6,10 +6,12 @@
 //! - `kind`: what there is to be found, and how bad each is
 //! - `line`: a line without what loggers put before it
 //! - `header`: the first lines of reports, and the titles made of them
-//! - `frame`: functions in call traces, and which of them is to blame
+//! - `frame`: functions in call traces
+//! - `blame`: which of them can be to blame
 //! - `report`: which lines belong to a report
 //! - `policy`: what is expected and what is allowed
 
+mod blame;
 mod frame;
 mod header;
 mod kind;
@@ -51,6 +53,8 @@ pub struct Event {
     pub damage: Option<Damage>,
     /// Whether the event is trouble.
     pub standing: Standing,
+    /// How often it was reported; line and lines are those of the first time.
+    pub times: u32,
     /// Number of its first line in the log, from 1.
     pub line: usize,
     /// Its lines without time stamps, at most 200.
@@ -140,6 +144,11 @@ impl Triage {
         &mut self.events
     }
 
+    /// Whether the last report is not complete.
+    pub fn is_open(&self) -> bool {
+        self.preamble.is_some() || self.open.as_ref().is_some_and(|(_, report)| !report.is_ended())
+    }
+
     /// Whether the title of this event may still become longer.
     pub fn is_undecided(&self, index: usize) -> bool {
         self.open.as_ref().is_some_and(|(open, report)| *open == index && !report.is_settled())
@@ -189,6 +198,7 @@ impl Triage {
             module: None,
             damage: None,
             standing: Standing::default(),
+            times: 1,
             line,
             lines,
         };
@@ -198,8 +208,11 @@ impl Triage {
         self.events.push(event);
         if !report.is_over() {
             self.open = Some((self.events.len() - 1, report));
-        } else if self.open.is_none() {
-            self.preamble = None;
+        } else {
+            if self.open.is_none() {
+                self.preamble = None;
+            }
+            self.merge(self.events.len() - 1);
         }
     }
 
@@ -207,8 +220,7 @@ impl Triage {
         let Some((index, report)) = &mut self.open else { return };
         match report.take(&mut self.events[*index], text) {
             Part::Belongs => {}
-            Part::Last => self.open = None,
-            Part::Foreign => self.close(),
+            Part::Last | Part::Foreign => self.close(),
         }
     }
 
@@ -217,6 +229,17 @@ impl Triage {
         report.settle(&mut self.events[index]);
         if report.is_cut() {
             self.events[index].damage.get_or_insert(Damage::Truncated);
+        }
+        self.merge(index);
+    }
+
+    /// What is reported again and again is one event.
+    fn merge(&mut self, index: usize) {
+        let (earlier, rest) = self.events.split_at_mut(index);
+        let same = |event: &&mut Event| event.kind == rest[0].kind && event.title == rest[0].title;
+        if let Some(first) = earlier.iter_mut().find(same).filter(|_| rest[0].damage.is_none()) {
+            first.times += 1;
+            self.events.remove(index);
         }
     }
 

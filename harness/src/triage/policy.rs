@@ -41,10 +41,11 @@ impl AllowList {
         &LIST
     }
 
-    /// The rows for a kernel.
-    pub fn on(&self, version: Version) -> Vec<Allowance> {
+    /// The rows for a kernel. Of one that is not known, those for every kernel.
+    pub fn on(&self, version: Option<Version>) -> Vec<Allowance> {
         let holds = |row: &&Allowance| {
-            row.since.is_none_or(|since| since <= version) && row.until.is_none_or(|until| version <= until)
+            row.since.is_none_or(|since| version.is_some_and(|version| since <= version))
+                && row.until.is_none_or(|until| version.is_some_and(|version| version <= until))
         };
         self.allow.iter().filter(holds).cloned().collect()
     }
@@ -88,6 +89,21 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_holds_for_its_kernels_and_titles() {
+        let text = "[[allow]]\nsince = [6, 1]\nuntil = [6, 12]\ntitle = 'WARNING in f*'\nreason = 'r'\nsource = 's'\n";
+        let list: AllowList = toml::from_str(text).unwrap();
+        let held = |version| list.on(version).len();
+        assert_eq!([held(Some((5, 10))), held(Some((6, 1))), held(Some((6, 12))), held(Some((7, 3)))], [0, 1, 1, 0]);
+        assert_eq!(held(None), 0);
+        let mut triage = super::super::Triage::default();
+        triage.line("WARNING: f.c:1 at f_init+0x1/0x2 [f], CPU#0: x/1");
+        let mut policy = Policy::default();
+        assert_eq!(policy.standing(&triage.events()[0], false), Standing::Unexpected);
+        policy.allow(list.on(Some((6, 1))));
+        assert_eq!(policy.standing(&triage.events()[0], false), Standing::Allowed("r".into()));
+    }
 
     #[test]
     fn every_row_of_the_list_says_why_and_where_from() {

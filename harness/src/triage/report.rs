@@ -1,6 +1,6 @@
 //! Which lines belong to a report, where it ends, and which function it blames.
 
-use super::{Damage, Event, Kind, frame, frame::Frame, header::Found};
+use super::{Damage, Event, Kind, blame, frame, frame::Frame, header::Found};
 
 /// Most lines of one event that are kept. An oops has about 50, a long report of lockdep 150.
 pub(super) const LINES_MAX: usize = 200;
@@ -16,6 +16,8 @@ pub(super) enum End {
     Frames,
     /// With the last line that tells of worker pools.
     Pools,
+    /// With the last line that tells of locks that are held.
+    Locks,
 }
 
 impl End {
@@ -50,8 +52,9 @@ pub(super) struct Report {
     gap: bool,
     /// The mark was seen; x86 repeats the registers after it.
     ended: bool,
-    /// The first function that only reports: better than none.
+    /// The first function that only reports, and the first that may not have been called: better than none.
     fallback: Option<Frame>,
+    uncertain: Option<Frame>,
     lines: usize,
 }
 
@@ -65,6 +68,7 @@ impl Report {
             gap: false,
             ended: false,
             fallback: None,
+            uncertain: None,
             lines: 0,
         }
     }
@@ -74,6 +78,9 @@ impl Report {
         if event.title.is_empty() {
             event.title.clone_from(&found.title);
             self.wants_function = found.wants_function;
+            // These print their traces without a line that says so.
+            let plain = matches!(event.kind, Kind::Kfence | Kind::Kcsan | Kind::Kmsan);
+            self.trace = plain.then_some(0);
         }
         match &found.frame {
             Some(place) if self.wants_function => self.blame(event, place.clone()),
@@ -106,10 +113,16 @@ impl Report {
     /// Whether its end was not seen.
     pub(super) fn is_cut(&self) -> bool {
         match self.end {
-            End::Line | End::Pools => false,
-            End::Frames | End::PANIC => self.trace.is_none(),
+            // A panic that follows an oops shows no trace again, and the machine stops before the end of the other.
+            End::Line | End::Pools | End::Locks | End::PANIC => false,
+            End::Frames => self.trace.is_none(),
             End::Mark(_) => !self.ended,
         }
+    }
+
+    /// Whether its last line was seen, apart from what x86 repeats.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
     }
 
     /// Whether a line ends it.
@@ -147,6 +160,7 @@ impl Report {
         let in_trace = self.trace.is_some_and(|frames| frames > 0);
         let over = match self.end {
             End::Pools => !is_of_pools(text),
+            End::Locks => !is_of_locks(text),
             End::Frames => in_trace && !frame::is_of_trace(text) && !is_between(text),
             _ => false,
         };
@@ -186,10 +200,13 @@ impl Report {
         if let Some(frames) = &mut self.trace {
             let of_trace = frame::is_of_trace(text);
             *frames += usize::from(of_trace);
-            if of_trace && self.gap && place.is_some() {
+            if of_trace && self.gap && place.is_some() && self.end == End::TRACE {
                 event.damage = Some(Damage::Interleaved);
             }
             self.gap |= *frames > 0 && !of_trace && !is_between(text) && !is_epilogue(text);
+        }
+        if self.wants_function && self.uncertain.is_none() && self.trace.is_some() {
+            self.uncertain = frame::uncertain(text);
         }
         if let Some(place) = frame::instruction(text).or(place) {
             self.blame(event, place);
@@ -199,9 +216,15 @@ impl Report {
     /// Takes a function as the guilty one if it can be.
     fn blame(&mut self, event: &mut Event, place: Frame) {
         if !self.wants_function {
+            // A header that names the function does not always name its module.
+            if event.module.is_none() && event.function.as_ref() == Some(&place.function) {
+                event.module = place.module;
+            }
             return;
         }
-        if is_exception(event.kind) || frame::is_guilty(event.kind, &place.function) {
+        // What reports is never part of a module, whatever a module's functions are called.
+        let guilty = is_exception(event.kind) || place.module.is_some();
+        if guilty || blame::is_guilty(event.kind, &place.function) {
             self.convict(event, place);
         } else {
             self.fallback.get_or_insert(place);
@@ -217,7 +240,8 @@ impl Report {
 
     /// The report is over: whoever was named must do.
     pub(super) fn settle(&mut self, event: &mut Event) {
-        if let Some(place) = self.fallback.take().filter(|_| self.wants_function) {
+        let place = self.fallback.take().or(self.uncertain.take());
+        if let Some(place) = place.filter(|_| self.wants_function) {
             self.convict(event, place);
         }
     }
@@ -279,6 +303,11 @@ fn is_epilogue(text: &str) -> bool {
     const BEGINNINGS: [&str; 6] =
         ["Modules linked in:", "note: ", "Fixing recursive fault", "---[ ", "Dumping ftrace", "Last Breaking-Event"];
     text.is_empty() || BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
+}
+
+fn is_of_locks(text: &str) -> bool {
+    let middle = ["locks still held!", " held by ", "ainted"];
+    text.starts_with("----") || text.starts_with(" #") || middle.iter().any(|part| text.contains(part))
 }
 
 fn is_of_pools(text: &str) -> bool {

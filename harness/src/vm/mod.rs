@@ -25,6 +25,7 @@ use crate::{
     interrupt,
     kernel::Kernel,
     machine::Machine,
+    text,
     triage::Event,
 };
 use accel::Accel;
@@ -154,7 +155,7 @@ impl Vm {
                 Err(Error::new(format!("the guest's agent speaks version {version}, this modrig {WIRE_VERSION}"))
                     .into())
             }
-            other => Err(Error::new(format!("the guest's agent began with {other:?}")).into()),
+            other => Err(Error::new(format!("the guest's agent began with {}", text::beginning(&other, 80))).into()),
         }
     }
 
@@ -184,7 +185,11 @@ impl Vm {
     /// The log shows that the guest died.
     pub fn settle(&mut self) -> Result<(), Trouble> {
         while self.channels.console.received() <= FLOOD_BYTES && self.turn(Duration::ZERO)? {}
-        self.check_console()
+        if self.channels.console.is_reporting() {
+            self.drain()?;
+        }
+        self.check_console()?;
+        self.check_silence()
     }
 
     /// Has the guest end itself, and waits for that.
@@ -202,9 +207,19 @@ impl Vm {
     /// # Errors
     /// The guest died, hangs or sent nonsense.
     pub fn ask(&mut self, request: &Request) -> Result<Reply, Trouble> {
+        self.turn(Duration::ZERO)?;
+        self.check_silence()?;
         let frame = wire::encode(request).context(|| "cannot ask the guest's agent")?;
         self.channels.send(&frame).context(|| "cannot write to the guest")?;
         self.reply()
+    }
+
+    /// The agent speaks when it is asked: what it says unasked would be taken for the next answer.
+    fn check_silence(&self) -> Result<(), Trouble> {
+        match self.channels.link.len() {
+            0 => Ok(()),
+            count => Err(Error::new(format!("the guest sent {count} bytes that nobody asked for")).into()),
+        }
     }
 
     fn reply(&mut self) -> Result<Reply, Trouble> {

@@ -102,6 +102,10 @@ pub(super) fn lockdep_limit(rule: &Rule, _: &str, after: &str) -> Option<Found> 
 
 /// Any other line that begins with `BUG: `, or has it behind the name of a subsystem.
 pub(super) fn any_bug(rule: &Rule, before: &str, after: &str) -> Option<Found> {
+    // What follows has a rule of its own.
+    if super::MARKERS.find(after).is_some_and(|hit| super::RULES[hit.pattern().as_usize()].kind != Kind::Taint) {
+        return None;
+    }
     let one_word = before.ends_with(": ") && !before.trim_end().contains(' ');
     (before.is_empty() || one_word).then(|| rule.inside(format!("BUG: {}", stable(after)), None))
 }
@@ -134,7 +138,8 @@ fn lockdep(rule: &Rule, what: &str) -> Option<Found> {
         "Nested lock was not taken",
         "still has locks held",
     ];
-    let rule = Rule { kind: Kind::Lockdep, end: End::Frames, ..*rule };
+    let end = if what.contains("returning to user space") { End::Locks } else { End::Frames };
+    let rule = Rule { kind: Kind::Lockdep, end, ..*rule };
     if CYCLES.iter().any(|cycle| what.contains(cycle)) {
         return Some(rule.inside("possible deadlock", None));
     }
@@ -182,7 +187,7 @@ pub(super) fn warning(rule: &Rule, _: &str, after: &str) -> Option<Found> {
 /// `underflow; use-after-free.`, `saturated; leaking memory.`
 pub(super) fn refcount(rule: &Rule, _: &str, after: &str) -> Option<Found> {
     let what = after.split(';').next().unwrap_or(after).trim_end_matches('.');
-    Some(rule.inside(format!("refcount_t: {}", stable(what)), None))
+    Some(rule.inside(format!("refcount_t: {what}"), None))
 }
 
 /// ` in strlen`; since 6.10 `strlen: ` before and `: 57 byte read of buffer size 56` after.
