@@ -11,12 +11,13 @@
 //! - [`behaviour`], [`triage`]: what differs by kernel; what in its log means trouble
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
 //! - [`check`], [`errno`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
-//! - [`scenarios`]: the scenarios
+//! - [`scenarios`], [`literature`]: the scenarios; what else the articles say
 //! - [`compare`]: our module tools beside the real kmod
 //! - [`run`], [`suite`]: one case, many cases
-//! - [`report`], [`mod@bench`], [`cli`]: what people see
+//! - [`report`], [`behaviours`], [`mod@bench`], [`cli`]: what people see
 
 pub mod behaviour;
+pub mod behaviours;
 pub mod bench;
 pub mod cache;
 pub mod check;
@@ -30,7 +31,9 @@ pub mod guest;
 pub mod image;
 pub mod interrupt;
 pub mod kernel;
+pub mod literature;
 pub mod machine;
+pub mod media;
 pub mod memo;
 pub mod module;
 pub mod peers;

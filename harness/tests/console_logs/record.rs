@@ -6,7 +6,7 @@ use modrig::{
     check::Check,
     guest::Guest,
     machine::Machine,
-    run::{Prepared, Rig},
+    run::{Contents, Prepared, Rig},
 };
 
 /// Every kernel of the matrix.
@@ -71,7 +71,8 @@ pub(super) fn all(part: &str) {
             if kernels.contains(kernel) && name.contains(part) {
                 let machine = if *what == "rcu_stall" { Machine::SMP } else { Machine::DEFAULT };
                 let sources = [("splats".to_owned(), source.clone())];
-                let prepared = rig.prepare_with(kernel, machine, &["splats"], &sources).unwrap();
+                let contents = Contents { modules: &["splats"], sources: &sources, stock: &[] };
+                let prepared = rig.prepare_with(kernel, machine, &contents).unwrap();
                 assert!(prepared.missing.is_empty(), "{:?}", prepared.missing);
                 let log = record(&rig, &prepared, what, settings);
                 let source = format!("SOURCE: {}, splats.c, {what}", prepared.kernel.release);

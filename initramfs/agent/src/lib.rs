@@ -6,4 +6,5 @@
 
 pub mod call;
 pub mod link;
+pub mod uevents;
 pub mod wire;

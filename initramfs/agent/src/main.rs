@@ -1,7 +1,6 @@
 //! PID 1 of the guest: prepares the file systems, says Ready, and does what the host asks until the link ends.
 
 mod jobs;
-mod uevents;
 
 use std::{
     collections::HashMap,
@@ -12,7 +11,7 @@ use std::{
 };
 
 use modrig_agent::{
-    link,
+    link, uevents,
     wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION},
 };
 use modutils::kmsg;
