@@ -215,3 +215,29 @@ pub const UNKNOWN_FORMAT_IS_ASKED_FOR: Fact<bool> = Fact {
         },
     ],
 };
+
+/// Whether a second `finit_module` of a file whose init oopsed breaks the kernel.
+pub const FILE_THAT_OOPSED_BREAKS_LOADING: Fact<bool> = Fact {
+    what: "a second finit_module of a file whose init oopsed is an oops itself",
+    rows: &[
+        Row { since: (0, 0), value: false, source: Code("add_unformed_module(): it waits for the first") },
+        Row {
+            since: (6, 5),
+            value: true,
+            source: Commit("9b9879fc0327", "modules: catch concurrent module loads, treat them as idempotent"),
+        },
+    ],
+};
+
+/// How a trace names the module that was unloaded last.
+pub const LAST_UNLOADED: Fact<&str> = Fact {
+    what: "a trace names the module that was unloaded last",
+    rows: &[
+        Row { since: (0, 0), value: "[last unloaded: hello]", source: Code("print_modules() of kernel/module.c") },
+        Row {
+            since: (6, 0),
+            value: "[last unloaded: hello(OE)]",
+            source: Commit("6f1dae1d84b6", "module: Show the last unloaded module's taint flag(s)"),
+        },
+    ],
+};

@@ -10,12 +10,14 @@ mod files;
 mod helper;
 mod insert;
 mod licences;
+mod limits;
 mod livepatch;
 mod mutex;
 mod on_demand;
 mod parameters;
 mod policy;
 mod request_module;
+mod shown;
 mod smp;
 mod states;
 mod stub;
@@ -50,7 +52,9 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         triggers::ALL,
         on_demand::ALL,
         policy::ALL,
+        limits::ALL,
         livepatch::ALL,
+        shown::ALL,
         mutex::ALL,
         tools::ALL,
     ]
