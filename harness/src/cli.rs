@@ -1,5 +1,6 @@
 //! The command line: arguments become one job, its result an exit code.
 
+mod behaviours;
 mod doctor;
 mod shell;
 
@@ -65,9 +66,11 @@ enum Command {
     Run(RunArgs),
     /// List scenarios, and what each of them tests
     List {
-        /// Only these: parts of `group::name`
+        /// Only these, with all that is known of them: parts of `group::name`
         filters: Vec<String>,
     },
+    /// Show what holds on which kernel, statement by statement, as Markdown: docs/behaviours.md
+    Behaviours(behaviours::BehavioursArgs),
     /// List, fetch and update kernels
     Kernels {
         #[command(subcommand)]
@@ -192,7 +195,8 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         match &self.command {
             Command::Run(args) => return self.global.run(args),
-            Command::List { filters } => list(filters)?,
+            Command::List { filters } => behaviours::list(filters)?,
+            Command::Behaviours(args) => return behaviours::run(args),
             Command::Kernels { command } => self.global.kernels(command)?,
             Command::Peers { command } => {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
@@ -359,13 +363,6 @@ fn nearest(filter: &str) -> Option<String> {
     let likeness = |name: &String| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
     let names = scenarios::all().flat_map(|scenario| [scenario.group.into(), scenario.name.into(), scenario.path()]);
     names.max_by_key(likeness).filter(|name| likeness(name) > 700)
-}
-
-fn list(filters: &[String]) -> Result<()> {
-    for scenario in select(filters)? {
-        println!("{:52} {}", scenario.path(), scenario.claim.statement);
-    }
-    Ok(())
 }
 
 /// What the records amount to. A finding outweighs a fault of the rig.
