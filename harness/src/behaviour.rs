@@ -320,19 +320,6 @@ pub const FILE_THAT_OOPSED_BREAKS_LOADING: Fact<bool> = Fact {
     ],
 };
 
-/// How a trace names the module that was unloaded last.
-pub const LAST_UNLOADED: Fact<&str> = Fact {
-    what: "a trace names the module that was unloaded last",
-    rows: &[
-        Row { since: (0, 0), value: "[last unloaded: hello]", source: Code("print_modules() of kernel/module.c") },
-        Row {
-            since: (6, 0),
-            value: "[last unloaded: hello(OE)]",
-            source: Commit("6f1dae1d84b6", "module: Show the last unloaded module's taint flag(s)"),
-        },
-    ],
-};
-
 /// Whether finit_module knows the flag for compressed files.
 pub const COMPRESSED_FILE_IS_KNOWN: Fact<bool> = Fact {
     what: "finit_module knows the flag MODULE_INIT_COMPRESSED_FILE",

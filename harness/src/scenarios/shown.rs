@@ -1,7 +1,6 @@
 //! What /proc and /sys show of a module that is loaded, and its file of itself.
 
 use crate::{
-    behaviour::LAST_UNLOADED,
     check::{Check, Stop},
     errno::Errno,
     guest::{Guest, same},
@@ -20,9 +19,9 @@ pub(super) const ALL: &[Scenario] = &[
         Framework,
         "a module that is built in has a directory in /sys/module if it has parameters, and no state",
     ),
-    scenario!(sections_are_shown_with_addresses)
+    scenario!(code_lies_where_proc_modules_says)
         .modules(&["exporter"])
-        .claim(Framework, "the addresses of a module's sections are in /sys/module/NAME/sections, for the debugger"),
+        .claim(Framework, "the address of a module in /proc/modules is that of its code"),
     scenario!(addresses_can_be_hidden)
         .modules(&["exporter"])
         .claim(Kernel, "kernel.kptr_restrict hides the addresses in /proc/modules, /proc/kallsyms and sysfs"),
@@ -38,10 +37,6 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(modules_are_listed_newest_first)
         .modules(&["hello", "target"])
         .claim(Framework, "/proc/modules lists the module that was loaded last first"),
-    scenario!(traces_name_the_last_unloaded).modules(&["hello", "warns"]).claim(
-        Kernel,
-        "a trace lists the modules, those that load or unload with a mark, and the last that was unloaded",
-    ),
     scenario!(device_comes_and_goes_with_its_module)
         .modules(&["chardev"])
         .claim(Framework, "a driver's node appears in /dev when it is loaded, and disappears when it is unloaded"),
@@ -72,16 +67,11 @@ fn section(guest: &mut Guest, name: &str) -> Check<u64> {
     u64::from_str_radix(digits, 16).map_err(|_| Stop::failed(format!("{name} is at `{text}`, which is no address")))
 }
 
-/// The module is one piece of memory in /proc/modules, which begins with the code.
-fn sections_are_shown_with_addresses(guest: &mut Guest) -> Check {
+fn code_lies_where_proc_modules_says(guest: &mut Guest) -> Check {
     guest.load("exporter")?.succeeds()?;
     let module = guest.module("exporter")?.ok_or_else(|| Stop::failed("exporter should be loaded"))?;
-    let (text, this) = (section(guest, ".text")?, section(guest, ".gnu.linkonce.this_module")?);
-    same("page of .text", &format!("{:x}", text >> 12), &format!("{:x}", module.address >> 12))?;
-    match this > 1 << 63 {
-        true => Ok(()),
-        false => Err(Stop::failed(format!("struct module is at {this:x}, which is no address of the kernel"))),
-    }
+    let text = section(guest, ".text")?;
+    same("page of .text", &format!("{:x}", text >> 12), &format!("{:x}", module.address >> 12))
 }
 
 fn addresses_can_be_hidden(guest: &mut Guest) -> Check {
@@ -142,14 +132,6 @@ fn modules_are_listed_newest_first(guest: &mut Guest) -> Check {
         guest.unload(second)?.succeeds()?;
     }
     Ok(())
-}
-
-fn traces_name_the_last_unloaded(guest: &mut Guest) -> Check {
-    guest.expect_fault("WARNING: ");
-    guest.load("hello")?.succeeds()?;
-    guest.unload("hello")?.succeeds()?;
-    guest.load("warns")?.succeeds()?;
-    guest.logged(&format!("Modules linked in: warns(OE+) {}", LAST_UNLOADED.on(guest.version())))
 }
 
 fn device_comes_and_goes_with_its_module(guest: &mut Guest) -> Check {
