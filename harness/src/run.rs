@@ -22,6 +22,7 @@ use crate::{
     scenario::Scenario,
     scenarios, text,
     toolset::Toolset,
+    triage::Event,
     vm::{
         Host, Qemu,
         accel::{self, Choice},
@@ -218,7 +219,7 @@ impl Rig {
         };
         Outcome {
             verdict,
-            events: guest.events().iter().map(|event| event.title.clone()).collect(),
+            events: guest.events().to_vec(),
             steps: guest.steps(),
             log: text::cut(&guest.console_text(), Record::LOG_BYTES_MAX),
         }
@@ -228,7 +229,7 @@ impl Rig {
 /// How a case ended, and what shows it.
 struct Outcome {
     verdict: Verdict,
-    events: Vec<String>,
+    events: Vec<Event>,
     steps: Vec<Step>,
     log: String,
 }
