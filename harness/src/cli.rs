@@ -1,5 +1,6 @@
 //! The command line: arguments become one job, its result an exit code.
 
+mod cache;
 mod doctor;
 mod shell;
 
@@ -86,6 +87,11 @@ enum Command {
     },
     /// Say what this machine has and lacks
     Doctor,
+    /// Show and prune what is kept between runs
+    Cache {
+        #[command(subcommand)]
+        command: cache::Command,
+    },
     /// Compare modutils with the tools it stands in for
     Compare {
         #[command(subcommand)]
@@ -198,6 +204,7 @@ impl Cli {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
             }
             Command::Shell { kernel } => shell::run(&self.global.rig()?, kernel)?,
+            Command::Cache { command } => return cache::run(&self.global.cache()?, command),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);

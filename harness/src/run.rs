@@ -103,7 +103,7 @@ impl Rig {
         let set = module::build(&self.store, &kernel, modules, sources)?;
         let image = image::pack(&self.store.cache, &kernel, &self.tools, set.modules.values())?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
-        let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
+        let guest = Snapshot::take(&self.store, &self.host, machine, &kernel, &image)?;
         Ok(Prepared { kernel, missing: set.failures, image, guest })
     }
 

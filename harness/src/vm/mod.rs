@@ -14,6 +14,7 @@ pub mod accel;
 mod channels;
 mod qemu;
 mod qmp;
+pub mod saved;
 pub mod snapshot;
 mod watch;
 

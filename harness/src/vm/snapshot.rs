@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
@@ -19,13 +18,14 @@ use super::{
     accel::Accel,
     command_line,
     qemu::{Instance, MEMORY_MIB, Memory, Start},
+    saved::{self, About, Facts, KIND, MEMORY, STATE},
     watch,
 };
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, FULL, Result},
     image::Image,
-    kernel::Kernel,
+    kernel::{Kernel, Store},
     machine::Machine,
 };
 
@@ -43,23 +43,19 @@ pub struct Snapshot {
     pub about: About,
 }
 
-/// What is written down about a saved guest.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct About {
-    /// `uname -r`.
-    pub release: String,
-    /// From starting QEMU to Ready, milliseconds.
-    pub boot_ms: u64,
-}
-
 impl Snapshot {
-    /// The saved guest of this machine, kernel and initramfs, booted now if it is not in the cache.
+    /// The saved guest of this machine, kernel and initramfs, booted now if it is not in the cache, or damaged there.
     ///
     /// # Errors
     /// The guest does not come up, cannot be saved, or the cache cannot be written.
-    pub fn take(cache: &Cache, host: &Host, machine: Machine, kernel: &Kernel, image: &Image) -> Result<Self> {
+    pub fn take(store: &Store, host: &Host, machine: Machine, kernel: &Kernel, image: &Image) -> Result<Self> {
+        let Store { cache, progress, .. } = store;
         let digest = digest(host, machine, kernel, &image.digest);
-        let place = cache.entry("guest", digest.as_str(), |place| {
+        let check = |place: &Path| saved::check(place, &host.qemu.version);
+        let build = |place: &Path, wrong: Option<&str>| {
+            if let Some(wrong) = wrong {
+                progress.say(format!("{}: the saved guest is made anew: {wrong}", kernel.name));
+            }
             check_space(cache)?;
             boot_and_save(host, machine, kernel, &image.path, place).map_err(|trouble| {
                 let cause = trouble.into_error();
@@ -68,10 +64,10 @@ impl Snapshot {
                     kernel.name, kernel.release
                 ))
             })
-        })?;
-        let failed = || format!("the cache entry `{}` is damaged", place.display());
-        let about = fs::read(place.join("about.json")).context(failed)?;
-        let about: About = serde_json::from_slice(&about).context(failed)?;
+        };
+        let place = cache.sound_entry(KIND, digest.as_str(), |place| check(place).map(drop), build)?;
+        let about = check(&place)
+            .map_err(|wrong| Error::new(format!("the saved guest `{}` is damaged: {wrong}", place.display())))?;
         if about.release != kernel.release {
             let (image, wanted) = (&about.release, &kernel.release);
             let text =
@@ -86,7 +82,7 @@ impl Snapshot {
     /// # Errors
     /// QEMU does not take the state.
     pub fn restore(&self, host: &Host) -> Result<Vm, Trouble> {
-        let state = fs::read(self.place.join("state")).context(|| self.unusable())?;
+        let state = fs::read(self.place.join(STATE)).context(|| self.unusable())?;
         let (reader, mut writer) = pipe().context(|| "cannot make a pipe")?;
         // The pipe is larger than any state that was saved, so this never waits.
         writer.write_all(&state).context(|| "cannot write the guest's state")?;
@@ -94,7 +90,7 @@ impl Snapshot {
         let instance = Instance {
             machine: self.machine,
             accel: host.accel,
-            memory: Memory::CopyOf(self.place.join("memory")),
+            memory: Memory::CopyOf(self.place.join(MEMORY)),
             start: Start::State(reader.as_raw_fd()),
         };
         let mut vm = Vm::start(host, &instance, watch::CASE)?;
@@ -141,14 +137,16 @@ fn check_space(cache: &Cache) -> Result<()> {
 
 fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, place: &Path) -> Result<(), Trouble> {
     let begun = Instant::now();
-    let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join("memory")), kernel, initrd)?;
-    let about = About { release: vm.release.clone(), boot_ms: begun.elapsed().as_millis() as u64 };
+    let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join(MEMORY)), kernel, initrd)?;
+    let boot_ms = begun.elapsed().as_millis() as u64;
     let state = save(&mut vm)?;
     let stored = || format!("cannot store a saved guest in `{}`", place.display());
-    fs::write(place.join("state"), state).context(stored)?;
+    fs::write(place.join(STATE), state).context(stored)?;
     fs::write(place.join("boot.log"), vm.console().text()).context(stored)?;
-    fs::write(place.join("about.json"), serde_json::to_vec(&about).context(stored)?).context(stored)?;
-    Ok(())
+    let release = vm.release.clone();
+    // What is sealed must not change any more.
+    drop(vm);
+    Ok(saved::seal(place, Facts { release: &release, boot_ms, machine, qemu: &host.qemu.version })?)
 }
 
 /// Tells the monitor that memory in a file is not part of a saved state.

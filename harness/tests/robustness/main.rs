@@ -1,0 +1,10 @@
+//! What happens to runs that are killed, interrupted, or meet a full disk or a damaged cache.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/desk.rs"]
+mod desk;
+mod saved;
+
+/// A case of a moment.
+const QUICK: &str = "unload::unknown_module_is_enoent";
