@@ -2,7 +2,7 @@
 //!
 //! Code map, in the order data flows; a module may use those above it, not below:
 //!
-//! - [`error`], [`process`], [`interrupt`], [`progress`], [`cache`]: the ground everything stands on
+//! - [`error`], [`process`], [`interrupt`], [`progress`], [`text`], [`cache`]: the ground everything stands on
 //! - [`kernel`]: the matrix; fetching, verifying and unpacking kernels
 //! - [`peers`]: what our tools are compared with
 //! - [`module`]: guest modules, built by each kernel's own kbuild
@@ -30,6 +30,7 @@ pub mod image;
 pub mod interrupt;
 pub mod kernel;
 pub mod machine;
+pub mod memo;
 pub mod module;
 pub mod peers;
 pub mod process;
@@ -40,5 +41,6 @@ pub mod run;
 pub mod scenario;
 pub mod scenarios;
 pub mod suite;
+pub mod text;
 pub mod toolset;
 pub mod vm;

@@ -1,16 +1,13 @@
 //! What lies on disk of a saved guest, and whether it still is what was saved.
 //!
 //! A guest from a damaged state would go wrong in ways that look like its kernel's doing. So the device state's checksum
-//! is compared before each use. The memory's, which takes 0.1 s, only when the file may have changed: another size,
-//! another time of its last change, or a host that was started since (a file may have lost what was not yet on disk).
+//! is compared before each use. The memory's, which takes 0.1 s, only when the file may have changed since, or the host was
+//! started since (then the file may have lost what was not yet on disk).
 
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    os::{
-        fd::AsRawFd as _,
-        unix::fs::{FileExt as _, MetadataExt as _},
-    },
+    os::{fd::AsRawFd as _, unix::fs::FileExt as _},
     path::Path,
 };
 
@@ -20,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Context as _, Result},
     machine::Machine,
+    memo,
 };
 
 /// The state of the devices.
@@ -58,12 +56,12 @@ pub(super) struct Facts<'a> {
 }
 
 /// By what a file is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Seal {
     bytes: u64,
     crc32: u32,
-    /// Of the last change, as seconds and nanoseconds.
-    modified: (i64, i64),
+    /// Changes when the file does.
+    stamp: String,
 }
 
 /// Writes down what has been saved in `place`, and gives back the disk space of pages that are all zero.
@@ -107,8 +105,8 @@ pub(super) fn check(place: &Path, qemu: &str) -> Result<About, String> {
         return Ok(about);
     }
     about.memory.check(&memory)?;
-    let modified = modified(&memory).map_err(|error| format!("{MEMORY}: {error}"))?;
-    let about = About { memory: Seal { modified, ..about.memory }, host, ..about };
+    let stamp = memo::stamp(&memory).map_err(|error| format!("{MEMORY}: {error}"))?;
+    let about = About { memory: Seal { stamp, ..about.memory }, host, ..about };
     // Where this cannot be written, the checksum is taken again the next time.
     let _ = about.write(place);
     Ok(about)
@@ -153,13 +151,12 @@ impl Seal {
                 sum.update(page);
             }
         })?;
-        Ok(Self { bytes: file.metadata()?.len(), crc32: sum.sum(), modified: modified(path)? })
+        Ok(Self { bytes: file.metadata()?.len(), crc32: sum.sum(), stamp: memo::stamp(path)? })
     }
 
-    /// Whether nothing was written to the file since.
+    /// Whether nothing was done to the file since.
     fn is_untouched(&self, path: &Path) -> bool {
-        let bytes = fs::metadata(path).map(|about| about.len());
-        bytes.is_ok_and(|bytes| bytes == self.bytes) && modified(path).is_ok_and(|modified| modified == self.modified)
+        memo::stamp(path).is_ok_and(|stamp| stamp == self.stamp)
     }
 
     /// Compares the content.
@@ -174,10 +171,6 @@ impl Seal {
             Err(error) => Err(format!("{name}: {error}")),
         }
     }
-}
-
-fn modified(path: &Path) -> io::Result<(i64, i64)> {
-    fs::metadata(path).map(|about| (about.mtime(), about.mtime_nsec()))
 }
 
 /// Another text after each start of the host.
