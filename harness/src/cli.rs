@@ -19,6 +19,7 @@ use crate::{
     compare::{self, Extent},
     error::{Blame, Error, Result},
     interrupt,
+    kept::Keep,
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
     machine::Machine,
     peers::Peers,
@@ -79,12 +80,8 @@ enum Command {
         #[command(subcommand)]
         command: ListCommand,
     },
-    /// Boot a kernel and get a prompt in the guest
-    Shell {
-        /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
-        #[arg(short, long)]
-        kernel: String,
-    },
+    /// Boot a kernel, or go back to the guest of a case, and get a prompt there
+    Shell(ShellArgs),
     /// Say what this machine has and lacks
     Doctor,
     /// Show and prune what is kept between runs
@@ -117,9 +114,39 @@ struct RunArgs {
     /// How many guests run at once [default: two for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
+    /// Keep the guests of failing cases, so many at most, for `modrig shell --resume CASE`
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true, default_missing_value = "16")]
+    keep: Option<usize>,
     /// Where one JSON record per case is written
     #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
     records: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false)]
+struct ShellWhat {
+    /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
+    #[arg(short, long)]
+    kernel: Option<String>,
+    /// The guest of this case, as the case has left it: the very one if `run --keep` has kept it, else the case is
+    /// run again; such as `6.1::stub::removes_itself`
+    #[arg(long, value_name = "CASE")]
+    resume: Option<String>,
+    /// List the guests that are kept
+    #[arg(long)]
+    kept: bool,
+}
+
+#[derive(Debug, Args)]
+struct ShellArgs {
+    #[command(flatten)]
+    what: ShellWhat,
+    /// Run the case again even if its guest was kept
+    #[arg(long, requires = "resume")]
+    again: bool,
+    /// Whose module tools the guest has
+    #[arg(long, value_enum, default_value_t)]
+    modutils: toolset::Choice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -203,7 +230,7 @@ impl Cli {
             Command::Peers { command } => {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
             }
-            Command::Shell { kernel } => shell::run(&self.global.rig()?, kernel)?,
+            Command::Shell(args) => self.global.shell(args)?,
             Command::Cache { command } => return cache::run(&self.global.cache()?, command),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
@@ -241,6 +268,7 @@ impl Global {
         let scenarios = select(&args.filters)?;
         let mut rig = self.rig()?;
         rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
+        rig.keep = args.keep.map(Keep::at_most).unwrap_or_default();
         if args.modutils != toolset::Choice::Modrig {
             rig.store.progress.say(format!("module tools: {}", rig.tools.name()));
         }
@@ -274,6 +302,20 @@ impl Global {
             return Err(error);
         }
         Ok(ExitCode::from(exit_code(&records)))
+    }
+
+    fn shell(&self, args: &ShellArgs) -> Result<()> {
+        let ShellWhat { kernel, resume, kept: _ } = &args.what;
+        if kernel.is_none() && resume.is_none() {
+            shell::list(&self.cache()?);
+            return Ok(());
+        }
+        let mut rig = self.rig()?;
+        rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
+        match (kernel, resume) {
+            (_, Some(case)) => shell::resume(&rig, case, args.again),
+            (kernel, _) => shell::run(&rig, kernel.as_deref().unwrap_or_default()),
+        }
     }
 
     fn store(&self) -> Result<Store> {
@@ -344,21 +386,30 @@ fn known<L: Line>(catalog: &Catalog<L>, names: &[String]) -> Result<Vec<String>>
     Ok(names.to_owned())
 }
 
+/// The scenario of exactly this path.
+fn select_one(path: &str) -> Result<&'static Scenario> {
+    scenarios::all().find(|scenario| scenario.path() == path).ok_or_else(|| unknown(path))
+}
+
 /// The scenarios whose path contains one of the filters.
 fn select(filters: &[String]) -> Result<Vec<&'static Scenario>> {
     for filter in filters {
         if !scenarios::all().any(|scenario| scenario.path().contains(filter.as_str())) {
-            let error = Error::nothing_selected(format!("no scenario is called `{filter}`"));
-            return Err(match nearest(filter) {
-                Some(name) => error.help(format!("did you mean `{name}`? `modrig list` shows all")),
-                None => error.help("`modrig list` shows all"),
-            });
+            return Err(unknown(filter));
         }
     }
     let wanted = |scenario: &&Scenario| {
         filters.is_empty() || filters.iter().any(|filter| scenario.path().contains(filter.as_str()))
     };
     Ok(scenarios::all().filter(wanted).collect())
+}
+
+fn unknown(name: &str) -> Error {
+    let error = Error::nothing_selected(format!("no scenario is called `{name}`"));
+    match nearest(name) {
+        Some(nearest) => error.help(format!("did you mean `{nearest}`? `modrig list` shows all")),
+        None => error.help("`modrig list` shows all"),
+    }
 }
 
 /// The group or scenario whose name is most like this, if any is.

@@ -12,7 +12,7 @@
 //! - [`check`], [`errno`], [`behaviour`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`]: the scenarios
 //! - [`compare`]: our module tools beside the real kmod
-//! - [`run`], [`suite`]: one case, many cases
+//! - [`kept`], [`run`], [`suite`]: guests as their cases left them, one case, many cases
 //! - [`report`], [`mod@bench`], [`cli`]: what people see
 
 pub mod behaviour;
@@ -28,6 +28,7 @@ pub mod error;
 pub mod guest;
 pub mod image;
 pub mod interrupt;
+pub mod kept;
 pub mod kernel;
 pub mod machine;
 pub mod memo;

@@ -107,8 +107,12 @@ pub struct Record {
     pub modutils: String,
     /// The command that runs exactly this case again.
     pub rerun: String,
-    /// The command that reopens the guest as the case left it, where that was kept.
+    /// The command that leads to the guest as the case left it: that very one where it was kept, else one in which the
+    /// case is run again.
     pub resume: Option<String>,
+    /// Where that guest was kept, or why it was not; nothing when that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 impl Record {

@@ -4,6 +4,7 @@
 mod common;
 #[path = "../common/desk.rs"]
 mod desk;
+mod keep;
 mod saved;
 
 /// A case of a moment.
