@@ -17,7 +17,7 @@ use crate::{
     machine::Machine,
     module,
     report::{Record, Verdict, terminal},
-    run::Rig,
+    run::{Contents, Rig},
     scenario::Scenario,
     vm::Trouble,
 };
@@ -44,7 +44,8 @@ const STEPS: usize = 8;
 pub(super) fn run(rig: &Rig, kernel: &str) -> Result<()> {
     // All sources, not only those that scenarios use: a person may want any of them.
     let modules: Vec<&str> = module::SOURCES.iter().map(|(name, _)| *name).collect();
-    let prepared = rig.prepare_with(kernel, Machine::DEFAULT, &modules, &[])?;
+    let prepared =
+        rig.prepare_with(kernel, Machine::DEFAULT, &Contents { modules: &modules, ..Contents::default() })?;
     let vm = prepared.guest.restore_to_keep(&rig.host).map_err(Trouble::into_error)?;
     println!("{} is yours; `help` says what it understands", vm.release());
     Session { guest: Guest::new(vm), alive: true, shown: 0 }.talk(kernel)

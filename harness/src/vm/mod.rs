@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 pub mod accel;
 mod channels;
+mod device;
 pub mod keep;
 mod qemu;
 mod qmp;
@@ -26,7 +27,7 @@ use crate::{
     error::{Context as _, Error, FULL},
     interrupt,
     kernel::Kernel,
-    machine::Machine,
+    machine::{Device, Machine},
 };
 use accel::Accel;
 use channels::Channels;
@@ -246,6 +247,33 @@ impl Vm {
         Ok(reply)
     }
 
+    /// Gives the machine another device, under a name that no other has.
+    ///
+    /// # Errors
+    /// QEMU refuses it, or the guest is in trouble.
+    pub fn plug(&mut self, device: Device, id: &str) -> Result<(), Trouble> {
+        if let Some(disc) = device::disc(device, id) {
+            self.command("blockdev-add", &disc, None)?;
+        }
+        self.command("device_add", &device::properties(device, id), None).map(drop)
+    }
+
+    /// Takes a device away, and waits until it is gone: of a card the guest must let go first.
+    ///
+    /// # Errors
+    /// There is none of this name, or the guest does not let go, or is in trouble.
+    pub fn unplug(&mut self, id: &str) -> Result<(), Trouble> {
+        self.command("device_del", &json!({ "id": id }), None)?;
+        loop {
+            let there = self.command("qom-list", &json!({ "path": "/machine/peripheral" }), None)?;
+            if !there.as_array().is_some_and(|names| names.iter().any(|child| child["name"] == id)) {
+                return Ok(());
+            }
+            self.check()?;
+            self.turn(Duration::from_millis(5))?;
+        }
+    }
+
     /// One command to QEMU's monitor, with a descriptor for it if one is given.
     fn command(&mut self, name: &str, arguments: &Value, descriptor: Option<i32>) -> Result<Value, Trouble> {
         let line = qmp::command(name, arguments);
@@ -274,17 +302,23 @@ impl Vm {
             if let Some(value) = done(&mut self.channels)? {
                 return Ok(value);
             }
-            interrupt::check()?;
-            if self.has_ended() {
-                return Err(self.ended());
-            }
-            if self.channels.console.received() > FLOOD_BYTES {
-                return Err(self.trouble("the guest floods its console".into(), false));
-            }
-            if let Some(bite) = self.watch.bite() {
-                return Err(self.trouble(format!("the guest hangs: {}", bite.what), bite.never_spoke));
-            }
+            self.check()?;
             self.turn(self.watch.left())?;
+        }
+    }
+
+    /// Whether it makes sense to wait any longer.
+    fn check(&mut self) -> Result<(), Trouble> {
+        interrupt::check()?;
+        if self.has_ended() {
+            return Err(self.ended());
+        }
+        if self.channels.console.received() > FLOOD_BYTES {
+            return Err(self.trouble("the guest floods its console".into(), false));
+        }
+        match self.watch.bite() {
+            Some(bite) => Err(self.trouble(format!("the guest hangs: {}", bite.what), bite.never_spoke)),
+            None => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use modrig::{
     guest::Guest,
     kept::{self, Keep},
     report::{Record, Verdict},
-    run::Rig,
+    run::{Contents, Rig},
     scenario,
     scenario::{Machine, Scenario},
 };
@@ -44,7 +44,8 @@ fn rig_in(twin: &Twin, keep: usize) -> Rig {
 
 fn run(rig: &Rig, mut scenario: Scenario) -> Record {
     (scenario.group, scenario.name) = (GROUP, NAME);
-    let prepared = rig.prepare_with(KERNEL, Machine::DEFAULT, &["target", "slow_init", "panics"], &[]);
+    let contents = Contents { modules: &["panics", "slow_init", "target"], ..Contents::default() };
+    let prepared = rig.prepare_with(KERNEL, Machine::DEFAULT, &contents);
     rig.case(KERNEL, &prepared, &scenario)
 }
 
