@@ -25,7 +25,7 @@ use crate::{
     machine::Machine,
     peers::Peers,
     progress::Progress,
-    report::{Record, terminal},
+    report::{self, Record, Verdict, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
@@ -120,9 +120,31 @@ struct RunArgs {
     /// Keep the guests of failing cases, so many at most, for `modrig shell --resume CASE`
     #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true, default_missing_value = "16")]
     keep: Option<usize>,
+    /// Go on with a run that was cut off: cases that have a record of the same guest among `--records` are not run again
+    #[arg(long = "continue")]
+    go_on: bool,
+    /// The same, but run those again that failed
+    #[arg(long)]
+    rerun_failed: bool,
     /// Where one JSON record per case is written
     #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
     records: PathBuf,
+}
+
+impl RunArgs {
+    /// Records of cases that are not to be run again. One that the rig has broken says nothing.
+    fn earlier(&self) -> Vec<Record> {
+        if !self.go_on && !self.rerun_failed {
+            return Vec::new();
+        }
+        let mut records = Record::all_in(&self.records);
+        records.retain(|record| match record.verdict {
+            Verdict::Passed | Verdict::Skipped { .. } => true,
+            Verdict::Failed { .. } => !self.rerun_failed,
+            Verdict::Broken { .. } => false,
+        });
+        records
+    }
 }
 
 #[derive(Debug, Args)]
@@ -282,7 +304,8 @@ impl Global {
         }
         let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
-        let suite = Suite { kernels: kernels.clone(), scenarios, jobs };
+        let suite = Suite { kernels: kernels.clone(), scenarios, jobs, earlier: args.earlier() };
+        report::sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, machine, Ok(prepared)) => {
@@ -291,6 +314,7 @@ impl Global {
             Event::Prepared(name, machine, Err(error)) => {
                 rig.store.progress.say(format!("{name} ({machine}): {}", error.report()));
             }
+            Event::Known(_) => bar.inc(1),
             Event::Ended(record) => {
                 bar.inc(1);
                 if let Err(error) = record.store(&args.records) {

@@ -5,7 +5,10 @@ mod common;
 #[path = "../common/desk.rs"]
 mod desk;
 mod keep;
+mod kill;
+mod random;
 mod saved;
+mod stop;
 
 /// A case of a moment.
 const QUICK: &str = "unload::unknown_module_is_enoent";
