@@ -4,6 +4,7 @@ mod behaviours;
 mod cache;
 mod doctor;
 mod shell;
+mod triage;
 
 use std::{
     path::{Path, PathBuf},
@@ -92,6 +93,8 @@ enum Command {
         #[command(subcommand)]
         command: cache::Command,
     },
+    /// Find in a kernel's log what means trouble; exit code 1 when something does
+    Triage(triage::TriageArgs),
     /// Compare modutils with the tools it stands in for
     Compare {
         #[command(subcommand)]
@@ -258,6 +261,7 @@ impl Cli {
             }
             Command::Shell(args) => self.global.shell(args)?,
             Command::Cache { command } => return cache::run(&self.global.cache()?, command),
+            Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);
