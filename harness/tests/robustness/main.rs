@@ -4,6 +4,7 @@
 mod common;
 #[path = "../common/desk.rs"]
 mod desk;
+mod full_disk;
 mod keep;
 mod kill;
 mod random;
