@@ -66,6 +66,11 @@ impl Guest {
         Self { vm, log: Vec::new(), uevents: Vec::new(), transcript: Transcript::new() }
     }
 
+    /// What it runs on; not for scenarios.
+    pub(crate) fn vm(&mut self) -> &mut Vm {
+        &mut self.vm
+    }
+
     /// `uname -r`.
     pub fn release(&self) -> &str {
         self.vm.release()

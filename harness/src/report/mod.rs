@@ -6,6 +6,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -18,6 +19,9 @@ use crate::{
     triage::Event,
     vm::accel::Accel,
 };
+
+/// How the names of files begin that are being written.
+const DRAFT: &str = ".draft-";
 
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,8 +112,12 @@ pub struct Record {
     pub modutils: String,
     /// The command that runs exactly this case again.
     pub rerun: String,
-    /// The command that reopens the guest as the case left it, where that was kept.
+    /// The command that leads to the guest as the case left it: that very one where it was kept, else one in which the
+    /// case is run again.
     pub resume: Option<String>,
+    /// Where that guest was kept, or why it was not; nothing when that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 impl Record {
@@ -124,6 +132,14 @@ impl Record {
         format!("{}::{}::{}", self.kernel, self.group, self.scenario)
     }
 
+    /// The records in a directory; what is no record of this version is left out.
+    pub fn all_in(directory: &Path) -> Vec<Self> {
+        let files = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+        let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "json"));
+        let read = |file: PathBuf| serde_json::from_slice::<Self>(&fs::read(file).ok()?).ok();
+        files.filter_map(read).filter(|record| record.version == Self::VERSION).collect()
+    }
+
     /// Writes the record into a directory, as one file that appears whole or not at all.
     ///
     /// # Errors
@@ -133,9 +149,22 @@ impl Record {
         let file = directory.join(format!("{safe}.json"));
         let failed = || format!("cannot write the record `{}`", file.display());
         fs::create_dir_all(directory).context(failed)?;
-        let mut whole = tempfile::NamedTempFile::new_in(directory).context(failed)?;
+        let mut whole = tempfile::Builder::new().prefix(DRAFT).tempfile_in(directory).context(failed)?;
         whole.write_all(&serde_json::to_vec_pretty(self).context(failed)?).context(failed)?;
         whole.persist(&file).context(failed)?;
         Ok(file)
+    }
+}
+
+/// Removes what runs that were killed while they wrote a record have left in a directory.
+pub fn sweep(directory: &Path) {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    let drafts = files.filter(|file| file.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()));
+    for draft in drafts {
+        // Another process may be writing one; that takes a moment.
+        let age = draft.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > Duration::from_secs(10)) {
+            let _ = fs::remove_file(draft.path());
+        }
     }
 }

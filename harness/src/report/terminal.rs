@@ -126,6 +126,10 @@ pub fn story(record: &Record) -> String {
         let _ = writeln!(text, "     kernel: {}{standing}", event.title);
     }
     let _ = writeln!(text, "     again: {}", record.rerun);
+    if let Some(resume) = &record.resume {
+        let kept = record.kept.as_ref().map(|kept| format!(" ({kept})")).unwrap_or_default();
+        let _ = writeln!(text, "     guest: {resume}{kept}");
+    }
     text
 }
 
