@@ -87,9 +87,7 @@ fn others_still_load(guest: &mut Guest) -> Check {
 }
 
 fn put_too_often_is_a_bug(guest: &mut Guest) -> Check {
-    guest.expect_fault("kernel BUG at ");
-    guest.expect_fault("invalid opcode");
-    guest.expect_fault("Oops: ");
+    guest.expect_splat("kernel BUG in *");
     guest.load("puts_too_often")?.succeeds()?;
     guest.refcount_is("puts_too_often", -1)?;
     guest.unload("puts_too_often")?.died_of(libc::SIGSEGV)?;
@@ -101,13 +99,11 @@ fn put_too_often_is_a_bug(guest: &mut Guest) -> Check {
 }
 
 fn file_that_oopsed_is_not_loaded_again(guest: &mut Guest) -> Check {
-    guest.expect_fault("BUG: ");
-    guest.expect_fault("Oops: ");
-    guest.expect_fault("general protection fault");
+    // What lies on that stack by now decides on the kind of fault, and so on the signal.
+    guest.expect_splat("*");
     guest.load("oopses")?.was_killed()?;
     let mut second = guest.start_load("oopses", "")?;
     if FILE_THAT_OOPSED_BREAKS_LOADING.on(guest.version()) {
-        // What lies on that stack by now decides on the kind of fault, and so on the signal.
         return guest.finish(second)?.died();
     }
     if !guest.stays_running(&mut second)? {
