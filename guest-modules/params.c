@@ -14,6 +14,10 @@ static short sh;
 module_param(sh, short, 0644);
 static unsigned long ul;
 module_param(ul, ulong, 0644);
+static unsigned long long ull;
+module_param(ull, ullong, 0644);
+static unsigned int hx;
+module_param(hx, hexint, 0644);
 static bool b;
 module_param(b, bool, 0644);
 static bool ib;
@@ -24,6 +28,9 @@ module_param(s, charp, 0644);
 static int arr[4];
 static unsigned int arr_count;
 module_param_array(arr, int, &arr_count, 0644);
+
+static bool bools[2];
+module_param_array(bools, bool, NULL, 0644);
 
 static char str[8];
 module_param_string(str, str, sizeof(str), 0644);

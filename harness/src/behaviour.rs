@@ -128,6 +128,7 @@ pub const ALL: &[&dyn Described] = &[
     &OOPS_IN_INIT,
     &STRING_TABLE_WITHOUT_END_IS,
     &STRUCT_MODULE_SIZE_IS_CHECKED,
+    &SYMBOL_NAMES_ARE_CHECKED,
     &GPL_EXPORTS_STAND_IN,
     &LAST_UNLOADED,
     &UNKNOWN_FORMAT_IS_ASKED_FOR,
@@ -343,6 +344,19 @@ pub const PRINTK_IS: Fact<&str> = Fact {
             since: (5, 15),
             value: "_printk",
             source: Commit("337015573718", "printk: Userspace format indexing support"),
+        },
+    ],
+};
+
+/// Whether each symbol's name is compared with the bounds of the string table, and that with what others rely on.
+pub const SYMBOL_NAMES_ARE_CHECKED: Fact<bool> = Fact {
+    what: "names of symbols outside the string table are noticed",
+    rows: &[
+        Row { since: (0, 0), value: false, source: Code("kernel/module.c of 5.10, simplify_symbols()") },
+        Row {
+            since: (6, 13),
+            value: true,
+            source: Commit("d979e3dffa93", "module: Additional validation in elf_validity_cache_strtab"),
         },
     ],
 };

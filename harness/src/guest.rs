@@ -228,6 +228,17 @@ impl Guest {
         self.write_file(path, bytes, 0o644)
     }
 
+    /// The file of a module that came with the kernel, unpacked.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn stock_file(&mut self, name: &str) -> Check<Vec<u8>> {
+        let found = self.run("modinfo", &["-n", name])?;
+        found.succeeds()?;
+        let bytes = self.read_all(found.stdout().trim_end())?;
+        Ok(packing::unpacked(bytes).context(|| format!("cannot unpack {name}"))?)
+    }
+
     /// A file with these bytes that may be executed.
     ///
     /// # Errors

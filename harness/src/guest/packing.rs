@@ -1,6 +1,6 @@
 //! Compressed module files, as a distribution ships them.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 /// How a module's file may be compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,4 +40,14 @@ impl Packing {
             Self::Zstd => Ok(ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)),
         }
     }
+}
+
+/// What an xz file holds; anything else as it is.
+pub(super) fn unpacked(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    if !bytes.starts_with(b"\xfd7zXZ") {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    liblzma::read::XzDecoder::new(&bytes[..]).read_to_end(&mut unpacked)?;
+    Ok(unpacked)
 }

@@ -3,7 +3,7 @@
 use modfile::{Error, edit, edit::Field};
 
 use crate::{
-    behaviour::{STRING_TABLE_WITHOUT_END_IS, STRUCT_MODULE_SIZE_IS_CHECKED},
+    behaviour::{STRING_TABLE_WITHOUT_END_IS, STRUCT_MODULE_SIZE_IS_CHECKED, SYMBOL_NAMES_ARE_CHECKED},
     check::Check,
     errno::Errno,
     guest::{Guest, Returned},
@@ -59,6 +59,28 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(names_are_not_checked)
         .modules(&["hello"])
         .claim(Framework, "a module is called what its struct module says, whatever that is"),
+    scenario!(module_that_says_nothing_loads)
+        .modules(&["hello"])
+        .claim(Kernel, "a module without .modinfo loads, as proprietary, forced, out of tree and unsigned"),
+    scenario!(common_symbols_are_enoexec)
+        .modules(&["hello"])
+        .claim(Framework, "a module with a common symbol, which was given no place, is refused"),
+    scenario!(symbol_names_must_lie_in_the_table)
+        .modules(&["hello"])
+        .claim(Kernel, "a symbol whose name lies outside the string table is an oops of the loader")
+        .until_fact(SYMBOL_NAMES_ARE_CHECKED.turn(), "it is refused"),
+    scenario!(string_table_begins_with_nul)
+        .modules(&["hello"])
+        .claim(Kernel, "the first byte of the string table may be anything")
+        .until_fact(SYMBOL_NAMES_ARE_CHECKED.turn(), "it must be NUL"),
+    scenario!(struct_module_must_have_bytes)
+        .modules(&["hello"])
+        .claim(Kernel, "a struct module without bytes in the file is an oops of the loader")
+        .until_fact(STRUCT_MODULE_SIZE_IS_CHECKED.turn(), "it is refused"),
+    scenario!(module_without_a_name_is_einval).modules(&["hello"]).claim(
+        Kernel,
+        "a module whose struct module has no name is refused when sysfs wants to name a directory after it",
+    ),
 ];
 
 /// Loads a changed hello.
@@ -210,4 +232,72 @@ fn names_are_not_checked(guest: &mut Guest) -> Check {
     guest.is_live("he/lo")?;
     load(guest, |bytes| edit::rename(bytes, "hello", "other"))?.succeeds()?;
     guest.is_live("other")
+}
+
+fn module_that_says_nothing_loads(guest: &mut Guest) -> Check {
+    load(guest, |bytes| edit::set_field(bytes, ".modinfo", Field::Name, 0))?.succeeds()?;
+    guest.module_taint_is("hello", "PFOE")?;
+    guest.logged("hello: module license 'unspecified' taints kernel.")
+}
+
+/// Loads hello with other bytes at a place of its first undefined symbol. An `Elf64_Sym` has 24 bytes: the name first,
+/// the section's number at 6.
+fn load_with_symbol(guest: &mut Guest, at: usize, new: &[u8]) -> Check<Returned> {
+    const SYMBOL: usize = 24;
+    load(guest, |bytes| {
+        let elf = modfile::elf::Elf::parse(bytes)?;
+        let symbols = elf.section(".symtab")?.map_or(&[][..], |section| section.data);
+        let undefined = symbols.chunks_exact(SYMBOL).skip(1).position(|symbol| symbol[6..8] == [0, 0]);
+        edit::set_bytes(bytes, ".symtab", undefined.map_or(0, |index| (index + 1) * SYMBOL) + at, new)
+    })
+}
+
+fn common_symbols_are_enoexec(guest: &mut Guest) -> Check {
+    const SHN_COMMON: u16 = 0xfff2;
+    load_with_symbol(guest, 6, &SHN_COMMON.to_le_bytes())?.fails_with(Errno::ENOEXEC)?;
+    guest.is_absent("hello")
+}
+
+/// The kernel follows what it has not checked, and the loader dies.
+fn refused_or_oopses(guest: &mut Guest, checked: bool, returned: &Returned) -> Check {
+    if checked {
+        return returned.fails_with(Errno::ENOEXEC);
+    }
+    returned.died()?;
+    guest.logged("BUG: unable to handle page fault")
+}
+
+fn symbol_names_must_lie_in_the_table(guest: &mut Guest) -> Check {
+    let checked = SYMBOL_NAMES_ARE_CHECKED.on(guest.version());
+    if !checked {
+        guest.expect_splat("*");
+    }
+    let returned = load_with_symbol(guest, 0, &0x7fff_0000_u32.to_le_bytes())?;
+    refused_or_oopses(guest, checked, &returned)
+}
+
+fn string_table_begins_with_nul(guest: &mut Guest) -> Check {
+    let returned = load(guest, |bytes| edit::set_bytes(bytes, ".strtab", 0, b"A"))?;
+    match SYMBOL_NAMES_ARE_CHECKED.on(guest.version()) {
+        true => returned.fails_with(Errno::ENOEXEC),
+        false => returned.succeeds(),
+    }
+}
+
+fn struct_module_must_have_bytes(guest: &mut Guest) -> Check {
+    const SHT_NOBITS: u64 = 8;
+    let checked = STRUCT_MODULE_SIZE_IS_CHECKED.on(guest.version());
+    if !checked {
+        guest.expect_splat("*");
+    }
+    let returned = load(guest, |bytes| edit::set_field(bytes, THIS_MODULE, Field::Type, SHT_NOBITS))?;
+    refused_or_oopses(guest, checked, &returned)
+}
+
+/// In `struct module` the name follows the state and a list, 24 bytes.
+fn module_without_a_name_is_einval(guest: &mut Guest) -> Check {
+    const NAME: usize = 24;
+    guest.expect_splat("WARNING in kobject_add_internal");
+    load(guest, |bytes| edit::set_bytes(bytes, THIS_MODULE, NAME, &[0]))?.fails_with(Errno::EINVAL)?;
+    guest.not_logged("hello: init")
 }

@@ -21,6 +21,7 @@ mod parameters;
 mod policy;
 mod request_module;
 mod shown;
+mod signed;
 mod smp;
 mod states;
 mod stub;
@@ -61,6 +62,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         limits::ALL,
         livepatch::ALL,
         shown::ALL,
+        signed::ALL,
         mutex::ALL,
         tools::ALL,
     ]

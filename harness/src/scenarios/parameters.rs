@@ -51,6 +51,16 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(open_parameter_file_does_not_hold_the_module)
         .modules(&["params"])
         .claim(Kernel, "an open file of a parameter does not hold its module: it can be unloaded"),
+    scenario!(hexadecimal_is_a_type).modules(&["params"]).claim(
+        Kernel,
+        "hexint is an unsigned int that is shown in hexadecimal with six digits, and takes what any number does",
+    ),
+    scenario!(wide_numbers_have_bounds)
+        .modules(&["params"])
+        .claim(Framework, "each type takes the numbers that fit it, up to 64 bits"),
+    scenario!(arrays_may_be_of_any_type)
+        .modules(&["params"])
+        .claim(Framework, "an array's values are of its type, and are shown as that type shows them"),
 ];
 
 /// The parameter's file shows this value.
@@ -158,4 +168,21 @@ fn open_parameter_file_does_not_hold_the_module(guest: &mut Guest) -> Check {
     guest.unload("params")?.succeeds()?;
     guest.is_absent("params")?;
     guest.close(file)
+}
+
+fn hexadecimal_is_a_type(guest: &mut Guest) -> Check {
+    gives(guest, "hx=0xff", "hx", "0x0000ff")?;
+    gives(guest, "hx=16", "hx", "0x000010")?;
+    guest.load_with("params", "hx=ff")?.fails_with(Errno::EINVAL)
+}
+
+fn wide_numbers_have_bounds(guest: &mut Guest) -> Check {
+    gives(guest, "ull=18446744073709551615", "ull", "18446744073709551615")?;
+    guest.load_with("params", "ull=18446744073709551616")?.fails_with(Errno::ERANGE)?;
+    guest.load_with("params", "ull=-1")?.fails_with(Errno::EINVAL)
+}
+
+fn arrays_may_be_of_any_type(guest: &mut Guest) -> Check {
+    gives(guest, "bools=1,n", "bools", "Y,N")?;
+    guest.load_with("params", "bools=1,2")?.fails_with(Errno::EINVAL)
 }

@@ -122,7 +122,7 @@ fn disabling_does_not_stop_the_helper(guest: &mut Guest) -> Check {
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 
 /// Mounts securityfs and locks the kernel down.
-fn lock_down(guest: &mut Guest, level: &str) -> Check {
+pub(super) fn lock_down(guest: &mut Guest, level: &str) -> Check {
     guest.act(Act::mount("securityfs", "/sys/kernel/security", "securityfs", 0))?.works()?;
     guest.file_is(LOCKDOWN, "[none] integrity confidentiality")?;
     guest.write(LOCKDOWN, level)
