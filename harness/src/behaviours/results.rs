@@ -2,11 +2,25 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use serde::Deserialize;
+
 use crate::{
     error::{Context as _, Error, Result},
     machine::Machine,
-    report::{Record, Verdict},
+    report::Verdict,
 };
+
+/// What is read of a record. Records of other versions have it, too.
+#[derive(Debug, Deserialize)]
+struct Ended {
+    kernel: String,
+    #[serde(default)]
+    machine: String,
+    release: Option<String>,
+    group: String,
+    scenario: String,
+    verdict: Verdict,
+}
 
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,13 +98,13 @@ impl Results {
                 continue;
             }
             let text = fs::read_to_string(entry.path()).context(failed)?;
-            let record: Record = serde_json::from_str(&text).context(failed)?;
+            let record: Ended = serde_json::from_str(&text).context(failed)?;
             results.add(&record);
         }
         Ok(results)
     }
 
-    fn add(&mut self, record: &Record) {
+    fn add(&mut self, record: &Ended) {
         let Some((_, release)) = self.kernels.iter_mut().find(|(name, _)| *name == record.kernel) else { return };
         // Some machines have another flavour of the same kernel.
         let is_usual = record.machine == Machine::DEFAULT.to_string();
