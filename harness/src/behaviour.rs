@@ -202,3 +202,16 @@ pub const STRUCT_MODULE_SIZE_IS_CHECKED: Fact<bool> = Fact {
         },
     ],
 };
+
+/// Whether exec of a file in no known format requests a module.
+pub const UNKNOWN_FORMAT_IS_ASKED_FOR: Fact<bool> = Fact {
+    what: "exec of a file of unknown format requests a module binfmt-XXXX",
+    rows: &[
+        Row { since: (0, 0), value: true, source: Code("search_binary_handler() of fs/exec.c") },
+        Row {
+            since: (6, 14),
+            value: false,
+            source: Commit("fa1bdca98d74", "exec: remove legacy custom binfmt modules autoloading"),
+        },
+    ],
+};

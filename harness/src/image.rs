@@ -21,7 +21,8 @@ use crate::{
 const PROGRAMS: &str = "usr/sbin";
 
 /// Names under which the helper is put into [`HELPERS`]; what each does stands in the agent's `helper.rs`.
-const HELPER_NAMES: [&str; 7] = ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "kill-9", "record"];
+const HELPER_NAMES: [&str; 9] =
+    ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "kill-9", "record", "sleep-1", "sleep-6"];
 
 /// Mount points and what programs expect to exist.
 const DIRECTORIES: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
