@@ -44,9 +44,11 @@ impl Outlets {
         self.results.pop().map_or_else(Results::new, Ok)
     }
 
-    /// For the next job; the one that had it has ended.
-    pub(crate) fn take_back(&mut self, results: Results) {
+    /// What a job has left; it has ended, so the next one may have the place.
+    pub(crate) fn take_back(&mut self, results: Results) -> Vec<i64> {
+        let values = results.get();
         self.results.push(results);
+        values
     }
 }
 
@@ -84,7 +86,7 @@ impl Results {
         }
     }
 
-    pub(crate) fn get(&self) -> Vec<i64> {
+    fn get(&self) -> Vec<i64> {
         // SAFETY: as above. What the child left is not trusted.
         let count = unsafe { self.0.read_volatile() }.clamp(0, VALUES_MAX as i64) as usize;
         // SAFETY: as above.
