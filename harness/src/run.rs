@@ -23,7 +23,7 @@ use crate::{
     scenarios, text,
     toolset::Toolset,
     vm::{
-        Host, Qemu,
+        Host, Qemu, Vm,
         accel::{self, Choice},
         snapshot::Snapshot,
     },
@@ -40,6 +40,8 @@ pub struct Rig {
     pub host: Host,
     /// The guests' module tools.
     pub tools: Toolset,
+    /// Boots a guest for each case, in the place of a copy of a saved one.
+    pub cold: bool,
 }
 
 /// A kernel with its modules, booted and saved: ready for any number of cases.
@@ -77,7 +79,7 @@ impl Rig {
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
-        Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours() })
+        Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours(), cold: false })
     }
 
     /// Fetches a kernel, builds the modules for one machine, boots it there and saves it; all of it only if it is
@@ -179,7 +181,11 @@ impl Rig {
         if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
             return Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None }.into();
         }
-        let mut guest = match prepared.guest.restore(&self.host) {
+        let vm = match self.cold {
+            true => Vm::boot(&self.host, scenario.machine, &prepared.kernel, &prepared.image.path),
+            false => prepared.guest.restore(&self.host),
+        };
+        let mut guest = match vm {
             Ok(vm) => Guest::new(vm),
             Err(trouble) => return Verdict::broken(&trouble.into_error()).into(),
         };
