@@ -1,5 +1,6 @@
 //! The command line: arguments become one job, its result an exit code.
 
+mod behaviours;
 mod doctor;
 mod shell;
 
@@ -65,9 +66,11 @@ enum Command {
     Run(RunArgs),
     /// List scenarios, and what each of them tests
     List {
-        /// Only these: parts of `group::name`
+        /// Only these, with all that is known of them: parts of `group::name`
         filters: Vec<String>,
     },
+    /// Show what holds on which kernel, statement by statement, as Markdown: docs/behaviours.md
+    Behaviours(behaviours::BehavioursArgs),
     /// List, fetch and update kernels
     Kernels {
         #[command(subcommand)]
@@ -208,7 +211,8 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         match &self.command {
             Command::Run(args) => return self.global.run(args),
-            Command::List { filters } => list(filters)?,
+            Command::List { filters } => behaviours::list(filters)?,
+            Command::Behaviours(args) => return behaviours::run(args),
             Command::Kernels { command } => self.global.kernels(command)?,
             Command::Peers { command } => {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
@@ -249,7 +253,7 @@ impl Global {
 
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
         let catalog = self.catalog()?;
-        let kernels = known(&catalog, &args.kernels)?;
+        let kernels = columns(&catalog, &args.kernels)?;
         let cases = suite::cases(&kernels, &select(&args.filters)?);
         let cases = match args.partition {
             Some(part) => part.of(cases),
@@ -356,13 +360,21 @@ impl Global {
         let rig = self.rig()?;
         println!("seconds, median of {rounds} (ratio to bare)");
         println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
-        for name in known(&rig.catalog, kernels)? {
+        for name in columns(&rig.catalog, kernels)? {
             let prepared = rig.prepare(&name, Machine::DEFAULT)?;
             let boots = boot::boots(&rig.host, &prepared, rounds)?;
             let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
             println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
         }
         Ok(())
+    }
+}
+
+/// The kernels that were given, or all columns of the matrix.
+fn columns(catalog: &Kernels, names: &[String]) -> Result<Vec<String>> {
+    match names {
+        [] => Ok(catalog.columns().map(str::to_owned).collect()),
+        names => known(catalog, names),
     }
 }
 
@@ -399,13 +411,6 @@ fn nearest(filter: &str) -> Option<String> {
     let likeness = |name: &String| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
     let names = scenarios::all().flat_map(|scenario| [scenario.group.into(), scenario.name.into(), scenario.path()]);
     names.max_by_key(likeness).filter(|name| likeness(name) > 700)
-}
-
-fn list(filters: &[String]) -> Result<()> {
-    for scenario in select(filters)? {
-        println!("{:52} {}", scenario.path(), scenario.claim.statement);
-    }
-    Ok(())
 }
 
 /// What the records amount to. A finding outweighs a fault of the rig.

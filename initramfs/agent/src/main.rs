@@ -3,7 +3,6 @@
 mod jobs;
 mod outlets;
 mod spawn;
-mod uevents;
 
 use std::{
     collections::HashMap,
@@ -13,7 +12,10 @@ use std::{
     path::Path,
 };
 
-use modrig_agent::wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION};
+use modrig_agent::{
+    uevents,
+    wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION},
+};
 use modutils::kmsg;
 use rustix::{
     mount::{MountFlags, mount},
