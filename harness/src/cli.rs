@@ -3,6 +3,7 @@
 mod behaviours;
 mod doctor;
 mod shell;
+mod triage;
 
 use std::{
     path::{Path, PathBuf},
@@ -89,6 +90,8 @@ enum Command {
     },
     /// Say what this machine has and lacks
     Doctor,
+    /// Find in a kernel's log what means trouble; exit code 1 when something does
+    Triage(triage::TriageArgs),
     /// Compare modutils with the tools it stands in for
     Compare {
         #[command(subcommand)]
@@ -218,6 +221,7 @@ impl Cli {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
             }
             Command::Shell { kernel } => shell::run(&self.global.rig()?, kernel)?,
+            Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);

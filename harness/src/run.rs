@@ -22,6 +22,7 @@ use crate::{
     scenario::Scenario,
     scenarios, text,
     toolset::Toolset,
+    triage::Event,
     vm::{
         Host, Qemu, Vm,
         accel::{self, Choice},
@@ -224,7 +225,7 @@ impl Rig {
         };
         Outcome {
             verdict,
-            events: guest.events().iter().map(|event| event.title.clone()).collect(),
+            events: guest.events().to_vec(),
             steps: guest.steps(),
             log: text::cut(&guest.console_text(), Record::LOG_BYTES_MAX),
         }
@@ -234,7 +235,7 @@ impl Rig {
 /// How a case ended, and what shows it.
 struct Outcome {
     verdict: Verdict,
-    events: Vec<String>,
+    events: Vec<Event>,
     steps: Vec<Step>,
     log: String,
 }
