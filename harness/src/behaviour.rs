@@ -1,7 +1,43 @@
 //! What differs by kernel, as data: a scenario asks here instead of deciding by itself.
 
+use std::fmt;
+
+use Source::{Code, Commit};
+
 /// A kernel version, `(6, 5)` for 6.5.
 pub type Version = (u32, u32);
+
+/// What a statement about kernels rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A commit of the kernel: the first twelve digits of its name, and its subject.
+    Commit(&'static str, &'static str),
+    /// A function or file of the kernel's source.
+    Code(&'static str),
+    /// Kernels on which it was seen; where it came from was not found.
+    Observed(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Commit(hash, subject) => write!(f, "{hash} (\"{subject}\")"),
+            Self::Code(place) => f.write_str(place),
+            Self::Observed(kernels) => write!(f, "observed on {kernels}"),
+        }
+    }
+}
+
+/// When a fact turned from its first value to its second.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    /// What the fact is.
+    pub what: &'static str,
+    /// First version of the second value.
+    pub since: Version,
+    /// What brought it.
+    pub source: Source,
+}
 
 /// Something that changed once or more.
 #[derive(Debug)]
@@ -19,8 +55,8 @@ pub struct Row<T> {
     pub since: Version,
     /// The value.
     pub value: T,
-    /// Commit or file it comes from, or the kernels it was observed on.
-    pub source: &'static str,
+    /// What says so.
+    pub source: Source,
 }
 
 impl<T: Copy> Fact<T> {
@@ -31,15 +67,26 @@ impl<T: Copy> Fact<T> {
     }
 }
 
+impl<T> Fact<T> {
+    /// Its second row, for the statement that it ends.
+    pub const fn turn(&self) -> Turn {
+        Turn { what: self.what, since: self.rows[1].since, source: self.rows[1].source }
+    }
+}
+
 /// A second `finit_module` of a file whose first load still runs, once that has succeeded.
 pub const SECOND_LOADER_GETS: Fact<i64> = Fact {
     what: "a second finit_module of the same file, waiting for the first, returns",
     rows: &[
-        Row { since: (0, 0), value: -(libc::EEXIST as i64), source: "add_unformed_module(): the name is taken" },
+        Row {
+            since: (0, 0),
+            value: -(libc::EEXIST as i64),
+            source: Code("kernel/module.c of 5.10, add_unformed_module()"),
+        },
         Row {
             since: (6, 5),
             value: 0,
-            source: "9b9879fc0327 (\"modules: catch concurrent module loads, treat them as idempotent\")",
+            source: Commit("9b9879fc0327", "modules: catch concurrent module loads, treat them as idempotent"),
         },
     ],
 };
@@ -51,12 +98,12 @@ pub const SUSPICIOUS_RETURN: Fact<&str> = Fact {
         Row {
             since: (0, 0),
             value: "do_init_module: 'init_fails'->init suspiciously returned 1, it should follow 0/-E convention",
-            source: "do_init_module(); observed on 5.10 to 6.18",
+            source: Code("kernel/module/main.c of 6.18, do_init_module()"),
         },
         Row {
-            since: (7, 0),
+            since: (7, 1),
             value: "init_fails: init suspiciously returned 1, it should follow 0/-E convention",
-            source: "do_init_module(); observed on 7.2 and 7.3",
+            source: Commit("663385f9155f", "module: Simplify warning on positive returns from module_init()"),
         },
     ],
 };
@@ -65,11 +112,15 @@ pub const SUSPICIOUS_RETURN: Fact<&str> = Fact {
 pub const LOADER_OF_A_FAILING_FILE_GETS: Fact<i64> = Fact {
     what: "a second finit_module of the same file, when the first fails with ENODEV, returns",
     rows: &[
-        Row { since: (0, 0), value: -(libc::EBUSY as i64), source: "add_unformed_module(): the other one went away" },
+        Row {
+            since: (0, 0),
+            value: -(libc::EBUSY as i64),
+            source: Commit("0254127ab977", "module: Don't wait for GOING modules"),
+        },
         Row {
             since: (6, 5),
             value: -(libc::ENODEV as i64),
-            source: "9b9879fc0327 (\"modules: catch concurrent module loads, treat them as idempotent\")",
+            source: Commit("9b9879fc0327", "modules: catch concurrent module loads, treat them as idempotent"),
         },
     ],
 };
@@ -78,8 +129,16 @@ pub const LOADER_OF_A_FAILING_FILE_GETS: Fact<i64> = Fact {
 pub const EEXIST_OF_INIT_BECOMES: Fact<i64> = Fact {
     what: "an init that returns -EEXIST makes the load fail with",
     rows: &[
-        Row { since: (0, 0), value: -(libc::EEXIST as i64), source: "do_init_module(); observed on 5.10 to 6.18" },
-        Row { since: (7, 0), value: -(libc::EBUSY as i64), source: "do_init_module(); observed on 7.2 and 7.3" },
+        Row {
+            since: (0, 0),
+            value: -(libc::EEXIST as i64),
+            source: Code("kernel/module/main.c of 6.18, do_init_module()"),
+        },
+        Row {
+            since: (7, 1),
+            value: -(libc::EBUSY as i64),
+            source: Commit("743f8cae549a", "module: Override -EEXIST module return"),
+        },
     ],
 };
 
@@ -90,12 +149,12 @@ pub const INHERITED_TAINT: Fact<&str> = Fact {
         Row {
             since: (0, 0),
             value: "uses_plain: module uses symbols from proprietary module exporter, inheriting taint.",
-            source: "inherit_taint(); observed on 5.10",
+            source: Commit("262e6ae7081d", "modules: inherit TAINT_PROPRIETARY_MODULE"),
         },
         Row {
             since: (5, 19),
             value: "uses_plain: module uses symbols exporter_plain from proprietary module exporter, inheriting taint.",
-            source: "inherit_taint(); observed on 6.1 and later",
+            source: Commit("8eac910a4934", "module: show disallowed symbol name for inherit_taint()"),
         },
     ],
 };
@@ -104,8 +163,12 @@ pub const INHERITED_TAINT: Fact<&str> = Fact {
 pub const OOPS_IN_INIT: Fact<&str> = Fact {
     what: "a write to address 0 in an init is reported with",
     rows: &[
-        Row { since: (0, 0), value: "Oops: 0002 [#1]", source: "__die_header() of arch/x86/kernel/dumpstack.c" },
-        Row { since: (6, 12), value: "Oops: Oops: 0002 [#1]", source: "die_addr(); observed on 6.12 and later" },
+        Row { since: (0, 0), value: "Oops: 0002 [#1]", source: Code("arch/x86/kernel/dumpstack.c, __die_header()") },
+        Row {
+            since: (6, 10),
+            value: "Oops: Oops: 0002 [#1]",
+            source: Commit("f9f62a877da1", "x86/dumpstack: Use uniform \"Oops: \" prefix for die() messages"),
+        },
     ],
 };
 
@@ -114,8 +177,16 @@ pub const STRING_TABLE_WITHOUT_END_IS: Fact<i64> = Fact {
     what: "a module whose symbol names do not end with NUL fails with",
     rows: &[
         // The last name goes on into what follows, and so is no known symbol.
-        Row { since: (0, 0), value: -(libc::ENOENT as i64), source: "observed on 5.10 to 6.12" },
-        Row { since: (7, 0), value: -(libc::ENOEXEC as i64), source: "observed on 7.2 and 7.3" },
+        Row {
+            since: (0, 0),
+            value: -(libc::ENOENT as i64),
+            source: Code("kernel/module.c of 5.10, simplify_symbols()"),
+        },
+        Row {
+            since: (6, 13),
+            value: -(libc::ENOEXEC as i64),
+            source: Commit("d979e3dffa93", "module: Additional validation in elf_validity_cache_strtab"),
+        },
     ],
 };
 
@@ -123,7 +194,11 @@ pub const STRING_TABLE_WITHOUT_END_IS: Fact<i64> = Fact {
 pub const STRUCT_MODULE_SIZE_IS_CHECKED: Fact<bool> = Fact {
     what: "a struct module of another size is refused",
     rows: &[
-        Row { since: (0, 0), value: false, source: "observed on 5.10 and 6.1" },
-        Row { since: (6, 4), value: true, source: "elf_validity_cache_copy(); observed on 6.12 and later" },
+        Row { since: (0, 0), value: false, source: Code("kernel/module.c of 5.10, setup_load_info()") },
+        Row {
+            since: (6, 4),
+            value: true,
+            source: Commit("46752820f9ab", "module: add sanity check for ELF module section"),
+        },
     ],
 };

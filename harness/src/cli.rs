@@ -19,6 +19,7 @@ use crate::{
     error::{Blame, Error, Result},
     interrupt,
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
+    machine::Machine,
     peers::Peers,
     progress::Progress,
     report::{Record, terminal},
@@ -245,10 +246,12 @@ impl Global {
         let suite = Suite { kernels: kernels.clone(), scenarios, jobs };
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
-            Event::Prepared(name, Ok(prepared)) => {
-                rig.store.progress.say(format!("{name}: {} is ready", prepared.kernel.release));
+            Event::Prepared(name, machine, Ok(prepared)) => {
+                rig.store.progress.say(format!("{name}: {} is ready ({machine})", prepared.kernel.release));
             }
-            Event::Prepared(name, Err(error)) => rig.store.progress.say(format!("{name}: {}", error.report())),
+            Event::Prepared(name, machine, Err(error)) => {
+                rig.store.progress.say(format!("{name} ({machine}): {}", error.report()));
+            }
             Event::Ended(record) => {
                 bar.inc(1);
                 if let Err(error) = record.store(&args.records) {
@@ -311,11 +314,10 @@ impl Global {
 
     fn bench_boot(&self, kernels: &[String], rounds: usize) -> Result<()> {
         let rig = self.rig()?;
-        let all: Vec<&Scenario> = scenarios::all().collect();
         println!("seconds, median of {rounds} (ratio to bare)");
         println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
         for name in known(&rig.catalog, kernels)? {
-            let prepared = rig.prepare(&name, &all)?;
+            let prepared = rig.prepare(&name, Machine::DEFAULT)?;
             let boots = boot::boots(&rig.host, &prepared, rounds)?;
             let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
             println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
@@ -361,7 +363,7 @@ fn nearest(filter: &str) -> Option<String> {
 
 fn list(filters: &[String]) -> Result<()> {
     for scenario in select(filters)? {
-        println!("{:52} {}", scenario.path(), scenario.claim.1);
+        println!("{:52} {}", scenario.path(), scenario.claim.statement);
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! What a scenario sees of a guest: modules come and go, the log tells, files are read. No machine in sight.
 
+mod act;
 mod packing;
 mod results;
+mod transcript;
 
 use std::{
     thread,
@@ -29,8 +31,12 @@ use crate::{
     vm::{SLICE, Trouble, Vm},
 };
 
+use transcript::Transcript;
+
+pub use act::{Act, Argument};
 pub use packing::Packing;
 pub use results::{Ran, Returned, Running, same};
+pub use transcript::{Kind, Step};
 
 /// Environment that the kernel gives its helpers (kernel/kmod.c, `call_modprobe`); our own programs get the same.
 const ENVIRONMENT: [(&str, &str); 3] = [("HOME", "/"), ("TERM", "linux"), ("PATH", "/sbin:/usr/sbin:/bin:/usr/bin")];
@@ -47,12 +53,13 @@ pub struct Guest {
     vm: Vm,
     log: Vec<String>,
     uevents: Vec<String>,
+    transcript: Transcript,
 }
 
 impl Guest {
     /// A guest on a machine whose agent is ready.
     pub fn new(vm: Vm) -> Self {
-        Self { vm, log: Vec::new(), uevents: Vec::new() }
+        Self { vm, log: Vec::new(), uevents: Vec::new(), transcript: Transcript::new() }
     }
 
     /// `uname -r`.
@@ -73,6 +80,16 @@ impl Guest {
     /// The end of its console's log.
     pub fn console_excerpt(&self) -> String {
         self.vm.console().excerpt(25)
+    }
+
+    /// The kernel's log since the guest was restored, as its console showed it.
+    pub fn console_text(&self) -> String {
+        self.vm.console().text()
+    }
+
+    /// What was done so far and what came of it.
+    pub fn steps(&self) -> Vec<Step> {
+        self.transcript.steps()
     }
 
     /// Looks once more at the console, for what the kernel printed after its last answer.
@@ -234,13 +251,34 @@ impl Guest {
         self.finish(job)
     }
 
+    /// Does something that is more than one system call, or none of those above.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn act(&mut self, act: Act) -> Check<Returned> {
+        let running = self.start_act(act)?;
+        self.finish(running)
+    }
+
+    /// Begins to do something and goes on at once.
+    ///
+    /// # Errors
+    /// As [`Guest::load`].
+    pub fn start_act(&mut self, act: Act) -> Check<Running> {
+        self.start(Job::Calls(act.calls), act.what)
+    }
+
     /// Waits for a system call that was begun.
     ///
     /// # Errors
     /// As [`Guest::load`].
     pub fn finish(&mut self, mut running: Running) -> Check<Returned> {
         let ending = self.wait_for(&mut running)?;
-        Ok(Returned { what: running.what, how: ending.how, raw: ending.raw })
+        let made = ending.raw.len();
+        if (1..running.calls).contains(&made) {
+            running.what.push_str(&format!(" (call {made} of {})", running.calls));
+        }
+        Ok(Returned { what: running.what, how: ending.how, raw: ending.raw.last().copied() })
     }
 
     /// Begins a `finit_module` and waits until the module's init is about to run, or runs.
@@ -343,7 +381,9 @@ impl Guest {
     pub fn calls(&mut self) -> Check<Vec<Call>> {
         let mut calls = Vec::new();
         while let Some(record) = self.read_bytes(&format!("{DIRECTORY}/{}", calls.len()))? {
-            calls.push(postcard::from_bytes(&record).context(|| "the helper's record makes no sense")?);
+            let call: Call = postcard::from_bytes(&record).context(|| "the helper's record makes no sense")?;
+            self.transcript.explain(&format!("{call:#?}"));
+            calls.push(call);
         }
         Ok(calls)
     }
@@ -649,8 +689,12 @@ impl Guest {
     }
 
     fn start(&mut self, job: Job, what: String) -> Check<Running> {
+        let calls = match &job {
+            Job::Calls(calls) => calls.len(),
+            _ => 1,
+        };
         match self.ask(&Request::Start(job))? {
-            Reply::Started { job, .. } => Ok(Running { id: job, what, ending: None }),
+            Reply::Started { job, .. } => Ok(Running { id: job, what, calls, ending: None }),
             other => Err(unexpected(&what, &other)),
         }
     }
@@ -685,7 +729,10 @@ impl Guest {
     }
 
     fn ask(&mut self, request: &Request) -> Check<Reply> {
-        Ok(self.vm.ask(request)?)
+        let at_ms = self.transcript.now_ms();
+        let answer = self.vm.ask(request);
+        self.transcript.answered(at_ms, request, answer.as_ref().ok());
+        Ok(answer?)
     }
 }
 

@@ -63,6 +63,12 @@ pub fn pack<'a>(
     Ok(Image { path: place.join("initramfs"), digest })
 }
 
+/// An image that was packed before, if it is still there.
+pub fn find(cache: &Cache, digest: &Digest) -> Option<Image> {
+    let place = cache.find("image", digest.as_str())?;
+    Some(Image { path: place.join("initramfs"), digest: digest.clone() })
+}
+
 /// The smallest archive that boots: this program as `/init`.
 ///
 /// # Errors

@@ -2,14 +2,14 @@
 //!
 //! Code map, in the order data flows; a module may use those above it, not below:
 //!
-//! - [`error`], [`process`], [`interrupt`], [`progress`], [`cache`]: the ground everything stands on
+//! - [`error`], [`process`], [`interrupt`], [`progress`], [`text`], [`cache`]: the ground everything stands on
 //! - [`kernel`]: the matrix; fetching, verifying and unpacking kernels
 //! - [`peers`]: what our tools are compared with
 //! - [`module`]: guest modules, built by each kernel's own kbuild
 //! - [`toolset`]: whose module tools a guest has
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
-//! - [`check`], [`errno`], [`behaviour`], [`guest`], [`mod@scenario`]: what a scenario sees
+//! - [`check`], [`errno`], [`behaviour`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`]: the scenarios
 //! - [`compare`]: our module tools beside the real kmod
 //! - [`run`], [`suite`]: one case, many cases
@@ -19,6 +19,7 @@ pub mod behaviour;
 pub mod bench;
 pub mod cache;
 pub mod check;
+pub mod claim;
 pub mod cli;
 pub mod compare;
 pub mod console;
@@ -28,6 +29,8 @@ pub mod guest;
 pub mod image;
 pub mod interrupt;
 pub mod kernel;
+pub mod machine;
+pub mod memo;
 pub mod module;
 pub mod peers;
 pub mod process;
@@ -38,5 +41,6 @@ pub mod run;
 pub mod scenario;
 pub mod scenarios;
 pub mod suite;
+pub mod text;
 pub mod toolset;
 pub mod vm;

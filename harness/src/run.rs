@@ -2,20 +2,25 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Instant,
 };
 
+use chrono::{SubsecRound as _, Utc};
+
 use crate::{
-    cache::Cache,
+    cache::{Cache, Digest},
     check::Stop,
     error::Result,
-    guest::Guest,
+    guest::{Guest, Step},
     image::{self, Image},
     kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
-    module,
+    machine::Machine,
+    memo, module,
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
+    scenarios, text,
     toolset::Toolset,
     vm::{
         Host, Qemu,
@@ -50,6 +55,9 @@ pub struct Prepared {
     pub guest: Snapshot,
 }
 
+/// An image, and what is missing in it: modules that do not compile, and the compiler's first error.
+type Packed = (Image, BTreeMap<String, String>);
+
 impl Rig {
     /// A rig with the embedded catalog and everything else as the environment says; shows nothing.
     ///
@@ -64,84 +72,118 @@ impl Rig {
     /// # Errors
     /// QEMU or the accelerator cannot be used.
     pub fn with(cache: Cache, progress: Progress, fetch: FetchOptions, accel: Choice) -> Result<Self> {
-        let qemu = Qemu::find()?;
-        let decision = accel::decide(accel)?;
+        let qemu = Qemu::find_known(&cache)?;
+        let decision = accel::decide_known(accel, &cache)?;
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
         Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours() })
     }
 
-    /// Fetches a kernel, builds the modules that these scenarios name, boots it and saves it; all of it only if
-    /// it is not in the cache.
+    /// Fetches a kernel, builds the modules for one machine, boots it there and saves it; all of it only if it is
+    /// not in the cache.
+    ///
+    /// The image holds the modules of all scenarios on that machine, also of those that were not selected: one saved
+    /// guest serves every selection.
     ///
     /// # Errors
     /// Any of these steps fails.
-    pub fn prepare(&self, kernel: &str, scenarios: &[&Scenario]) -> Result<Prepared> {
-        let names: BTreeSet<&str> = scenarios.iter().flat_map(|scenario| scenario.modules).copied().collect();
-        self.prepare_with(kernel, &names.into_iter().collect::<Vec<_>>(), &[])
+    pub fn prepare(&self, kernel: &str, machine: Machine) -> Result<Prepared> {
+        let all = scenarios::all().filter(|scenario| scenario.machine == machine);
+        let names: BTreeSet<&str> = all.flat_map(|scenario| scenario.modules).copied().collect();
+        self.prepare_with(kernel, machine, &names.into_iter().collect::<Vec<_>>(), &[])
     }
 
     /// The same for modules by name, and for more sources than the built-in ones.
     ///
     /// # Errors
     /// As [`Rig::prepare`].
-    pub fn prepare_with(&self, kernel: &str, modules: &[&str], sources: &[(String, String)]) -> Result<Prepared> {
+    pub fn prepare_with(
+        &self,
+        kernel: &str,
+        machine: Machine,
+        modules: &[&str],
+        sources: &[(String, String)],
+    ) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, kernel)?;
-        let set = module::build(&self.store, &kernel, modules, sources)?;
-        let image = image::pack(&self.store.cache, &kernel, &self.tools, set.modules.values())?;
+        let (image, missing) = self.pack(&kernel, modules, sources)?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
-        let guest = Snapshot::take(&self.store.cache, &self.host, &kernel, &image.path, &image.digest)?;
-        Ok(Prepared { kernel, missing: set.failures, image, guest })
+        let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
+        Ok(Prepared { kernel, missing, image, guest })
+    }
+
+    /// The image with these modules, and the modules that do not compile. What this very program has packed before is
+    /// known by what went into it: nothing has to be read and packed again only to learn its digest.
+    fn pack(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
+        let cache = &self.store.cache;
+        let Ok(own) = memo::stamp(Path::new("/proc/self/exe")) else { return self.pack_now(kernel, modules, sources) };
+        let texts = Digest::of(sources.iter().flat_map(|(name, text)| [name, text]));
+        let content = Digest::of([Digest::of(modules), texts, self.tools.digest()]);
+        let parts = [own.as_str(), kernel.digest.as_str(), content.as_str()];
+        if let Some((digest, missing)) = memo::recall(cache, "image", &parts)
+            && let Some(image) = image::find(cache, &digest)
+        {
+            return Ok((image, missing));
+        }
+        let (image, missing) = self.pack_now(kernel, modules, sources)?;
+        memo::remember(cache, "image", &parts, &(&image.digest, &missing));
+        Ok((image, missing))
+    }
+
+    fn pack_now(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
+        let set = module::build(&self.store, kernel, modules, sources)?;
+        let image = image::pack(&self.store.cache, kernel, &self.tools, set.modules.values())?;
+        Ok((image, set.failures))
     }
 
     /// Runs one case. Whatever happens, it ends in a record.
     pub fn case(&self, kernel: &str, prepared: &Result<Prepared>, scenario: &Scenario) -> Record {
         let begun = Instant::now();
-        let (verdict, events) = match prepared {
-            Err(error) => (Verdict::broken(error), Vec::new()),
+        let outcome = match prepared {
+            Err(error) => Verdict::broken(error).into(),
             Ok(prepared) => self.judge(prepared, scenario),
         };
         let prepared = prepared.as_ref().ok();
         Record {
             version: Record::VERSION,
             kernel: kernel.to_owned(),
+            machine: scenario.machine.to_string(),
             release: prepared.map(|prepared| prepared.kernel.release.clone()),
             group: scenario.group.to_owned(),
             scenario: scenario.name.to_owned(),
-            source: scenario.claim.0.to_string(),
-            claim: scenario.claim.1.to_owned(),
-            verdict,
-            events,
+            source: scenario.claim.source.to_string(),
+            claim: scenario.claim.statement.to_owned(),
+            verdict: outcome.verdict,
+            events: outcome.events,
+            steps: outcome.steps,
+            log: outcome.log,
+            ended: Utc::now().trunc_subsecs(3),
             duration_ms: begun.elapsed().as_millis() as u64,
             accel: self.host.accel,
             qemu: self.host.qemu.version.clone(),
             guest_digest: prepared.map(|prepared| prepared.guest.digest.clone()),
             modutils: self.tools.name(),
             rerun: format!("modrig run{} -k {kernel} {}", self.tools.option(), scenario.path()),
+            resume: None,
         }
     }
 
-    /// The verdict, and what the console showed that a healthy kernel does not print.
-    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> (Verdict, Vec<String>) {
+    /// The verdict, and the evidence for it.
+    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> Outcome {
         if let Some(why) = scenario.skipped_on(prepared.kernel.version()) {
-            return (Verdict::Skipped { why }, Vec::new());
+            return Verdict::Skipped { why }.into();
         }
         if let (Headers::Absent(why), false) = (&prepared.kernel.headers, scenario.modules.is_empty()) {
-            return (Verdict::Skipped { why: format!("no modules can be built: {why}") }, Vec::new());
+            return Verdict::Skipped { why: format!("no modules can be built: {why}") }.into();
         }
         if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
-            return (
-                Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None },
-                Vec::new(),
-            );
+            return Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None }.into();
         }
         let mut guest = match prepared.guest.restore(&self.host) {
             Ok(vm) => Guest::new(vm),
-            Err(trouble) => return (Verdict::broken(&trouble.into_error()), Vec::new()),
+            Err(trouble) => return Verdict::broken(&trouble.into_error()).into(),
         };
         let result = scenario.run(&mut guest).and_then(|()| guest.settle());
-        let events = guest.events().iter().map(|event| event.title.clone()).collect();
         let verdict = match result {
             Ok(()) => Verdict::Passed,
             Err(Stop::Skipped(why)) => Verdict::Skipped { why },
@@ -149,6 +191,26 @@ impl Rig {
             Err(Stop::Failed { why, log }) if log.is_empty() => Verdict::Failed { why, log: guest.console_excerpt() },
             Err(Stop::Failed { why, log }) => Verdict::Failed { why, log },
         };
-        (verdict, events)
+        Outcome {
+            verdict,
+            events: guest.events().iter().map(|event| event.title.clone()).collect(),
+            steps: guest.steps(),
+            log: text::cut(&guest.console_text(), Record::LOG_BYTES_MAX),
+        }
+    }
+}
+
+/// How a case ended, and what shows it.
+struct Outcome {
+    verdict: Verdict,
+    events: Vec<String>,
+    steps: Vec<Step>,
+    log: String,
+}
+
+impl From<Verdict> for Outcome {
+    /// There was no guest, so there is no evidence.
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, events: Vec::new(), steps: Vec::new(), log: String::new() }
     }
 }

@@ -1,35 +1,16 @@
 //! What a scenario is: a row of a table and a function.
 
-use std::fmt;
-
-use crate::{check::Check, guest::Guest};
-
-/// Where a statement about modules was made; each scenario puts one to the test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Literature {
-    /// An article of 2008 on a stub module whose init calls modprobe and then fails (2.6.17).
-    StubModule,
-    /// An article on how busybox's module tools reach the system calls.
-    Busybox,
-    /// An article on request_module in 4.1.
-    RequestModule,
-    /// An article on request_module, exec_modprobe and kmod in 2.2.
-    ExecModprobe,
-    /// A series on the module framework of 2.6.32.
-    Framework,
-}
-
-impl fmt::Display for Literature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::StubModule => "stub module article (2.6.17)",
-            Self::Busybox => "busybox module tools article",
-            Self::RequestModule => "request_module article (4.1)",
-            Self::ExecModprobe => "request_module and exec_modprobe article (2.2)",
-            Self::Framework => "module framework series (2.6.32)",
-        })
-    }
-}
+pub use crate::{
+    behaviour::Source::{Code, Commit, Observed},
+    claim::Literature,
+    machine::Machine,
+};
+use crate::{
+    behaviour::{Source, Turn, Version},
+    check::Check,
+    claim::Claim,
+    guest::Guest,
+};
 
 /// One row of a table of scenarios.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +21,27 @@ pub struct Scenario {
     pub name: &'static str,
     /// Guest modules it needs.
     pub modules: &'static [&'static str],
-    /// The statement it tests, and who made it.
-    pub claim: (Literature, &'static str),
+    /// The statement it tests.
+    pub claim: Claim,
     /// First kernel series it makes sense on.
-    pub since: Option<(u32, u32)>,
+    pub since: Option<Version>,
+    /// What it runs on.
+    pub machine: Machine,
     run: fn(&mut Guest) -> Check,
 }
 
 impl Scenario {
     /// A scenario without modules, for every kernel. Use [`scenario!`](crate::scenario!).
     pub const fn new(path: &'static str, name: &'static str, run: fn(&mut Guest) -> Check) -> Self {
-        Self { group: last_part(path), name, modules: &[], claim: (Literature::Framework, ""), since: None, run }
+        Self {
+            group: last_part(path),
+            name,
+            modules: &[],
+            claim: Claim::new(Literature::Kernel, ""),
+            since: None,
+            machine: Machine::DEFAULT,
+            run,
+        }
     }
 
     /// Names the guest modules it needs: files in `guest-modules/`, or copies of one (see `module::copies`).
@@ -61,7 +52,37 @@ impl Scenario {
 
     /// Names the statement it tests.
     pub const fn claim(mut self, source: Literature, statement: &'static str) -> Self {
-        self.claim = (source, statement);
+        self.claim = Claim::new(source, statement);
+        self
+    }
+
+    /// Says what the statement leaves out; see [`Claim`] for this and the next four.
+    pub const fn note(mut self, note: &'static str) -> Self {
+        self.claim = self.claim.note(note);
+        self
+    }
+
+    /// The statement holds no longer.
+    pub const fn until(mut self, release: &str, source: Source, now: &'static str) -> Self {
+        self.claim = self.claim.until(release, source, now);
+        self
+    }
+
+    /// The statement holds no longer, as a fact says.
+    pub const fn until_fact(mut self, turn: Turn, now: &'static str) -> Self {
+        self.claim = self.claim.until_fact(turn, now);
+        self
+    }
+
+    /// The statement never held as it was made.
+    pub const fn never(mut self, source: Source, now: &'static str) -> Self {
+        self.claim = self.claim.never(source, now);
+        self
+    }
+
+    /// The last change is in an older series of the matrix, too.
+    pub const fn backported(mut self, major: u32, minor: u32) -> Self {
+        self.claim = self.claim.backported((major, minor));
         self
     }
 
@@ -71,8 +92,14 @@ impl Scenario {
         self
     }
 
+    /// Asks for another machine than the usual one.
+    pub const fn machine(mut self, machine: Machine) -> Self {
+        self.machine = machine;
+        self
+    }
+
     /// Why it cannot run on a kernel of this version, if so.
-    pub fn skipped_on(&self, version: (u32, u32)) -> Option<String> {
+    pub fn skipped_on(&self, version: Version) -> Option<String> {
         let (major, minor) = self.since.filter(|since| version < *since)?;
         Some(format!("needs kernel {major}.{minor} or newer"))
     }

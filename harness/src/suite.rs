@@ -9,6 +9,7 @@ use std::{
 use crate::{
     error::Result,
     interrupt,
+    machine::Machine,
     report::Record,
     run::{Prepared, Rig},
     scenario::Scenario,
@@ -28,8 +29,8 @@ pub struct Suite<'a> {
 /// What happens, as it happens.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A kernel is ready, or cannot be.
-    Prepared(&'a str, &'a Result<Prepared>),
+    /// A kernel is ready on a machine, or cannot be.
+    Prepared(&'a str, Machine, &'a Result<Prepared>),
     /// A case has ended.
     Ended(&'a Record),
 }
@@ -41,20 +42,20 @@ struct Kernel {
 
 #[derive(Default)]
 struct Queue<'a> {
-    unprepared: VecDeque<String>,
+    unprepared: VecDeque<(String, Machine)>,
     preparing: bool,
     ready: VecDeque<(std::sync::Arc<Kernel>, &'a Scenario)>,
 }
 
 enum Task<'a> {
-    Prepare(String),
+    Prepare(String, Machine),
     Case(std::sync::Arc<Kernel>, &'a Scenario),
 }
 
 impl Suite<'_> {
     /// Runs everything that is left when nobody interrupts; the records come in no certain order.
     pub fn run(&self, rig: &Rig, on_event: impl Fn(Event<'_>) + Sync) -> Vec<Record> {
-        let queue = Mutex::new(Queue { unprepared: self.kernels.iter().cloned().collect(), ..Queue::default() });
+        let queue = Mutex::new(Queue { unprepared: self.unprepared(), ..Queue::default() });
         let changed = Condvar::new();
         let records = Mutex::new(Vec::new());
         // Each guest is started by the thread that drives it, because it dies with that thread.
@@ -63,14 +64,14 @@ impl Suite<'_> {
                 scope.spawn(|| {
                     while let Some(task) = next(&queue, &changed) {
                         match task {
-                            Task::Prepare(name) => {
+                            Task::Prepare(name, machine) => {
                                 let _end = EndAll(&queue, &changed);
-                                let prepared = self.prepare(rig, &name);
-                                on_event(Event::Prepared(&name, &prepared));
+                                let prepared = rig.prepare(&name, machine);
+                                on_event(Event::Prepared(&name, machine, &prepared));
                                 let kernel = std::sync::Arc::new(Kernel { name, prepared });
                                 let mut queue = lock(&queue);
                                 queue.preparing = false;
-                                queue.ready.extend(self.scenarios.iter().map(|scenario| (kernel.clone(), *scenario)));
+                                queue.ready.extend(self.on(machine).map(|scenario| (kernel.clone(), scenario)));
                                 changed.notify_all();
                             }
                             Task::Case(kernel, scenario) => {
@@ -89,11 +90,21 @@ impl Suite<'_> {
         records.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The image holds the modules of all scenarios, also of those that were not selected: one saved guest per
-    /// kernel serves every selection.
-    fn prepare(&self, rig: &Rig, kernel: &str) -> Result<Prepared> {
-        let all: Vec<&Scenario> = crate::scenarios::all().collect();
-        rig.prepare(kernel, &all)
+    /// What is to be prepared: the usual machine of each kernel first, because most cases are there.
+    fn unprepared(&self) -> VecDeque<(String, Machine)> {
+        let mut machines = vec![Machine::DEFAULT];
+        for scenario in &self.scenarios {
+            if !machines.contains(&scenario.machine) {
+                machines.push(scenario.machine);
+            }
+        }
+        machines.retain(|machine| self.on(*machine).next().is_some());
+        machines.iter().flat_map(|machine| self.kernels.iter().map(|kernel| (kernel.clone(), *machine))).collect()
+    }
+
+    /// The scenarios that ask for this machine.
+    fn on(&self, machine: Machine) -> impl Iterator<Item = &Scenario> {
+        self.scenarios.iter().copied().filter(move |scenario| scenario.machine == machine)
     }
 }
 
@@ -117,10 +128,10 @@ fn next<'a>(queue: &Mutex<Queue<'a>>, changed: &Condvar) -> Option<Task<'a>> {
             return None;
         }
         if !queue.preparing
-            && let Some(name) = queue.unprepared.pop_front()
+            && let Some((name, machine)) = queue.unprepared.pop_front()
         {
             queue.preparing = true;
-            return Some(Task::Prepare(name));
+            return Some(Task::Prepare(name, machine));
         }
         if let Some((kernel, scenario)) = queue.ready.pop_front() {
             return Some(Task::Case(kernel, scenario));

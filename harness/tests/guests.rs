@@ -14,7 +14,9 @@ use modrig::{
     check::Check,
     error::Result,
     guest::Guest,
-    image, programs,
+    image,
+    machine::Machine,
+    programs,
     report::{Record, Verdict, terminal},
     run::{Prepared, Rig},
     scenario,
@@ -35,7 +37,7 @@ fn hello(guest: &mut Guest) -> Check {
 /// One saved guest serves all tests of this file.
 fn prepare(rig: &Rig) -> Result<Prepared> {
     let no_c = "#include <linux/module.h>\nint broken = ;\nMODULE_LICENSE(\"GPL\");\n";
-    rig.prepare_with(KERNEL, &MODULES, &[("no_c".to_owned(), no_c.to_owned())])
+    rig.prepare_with(KERNEL, Machine::DEFAULT, &MODULES, &[("no_c".to_owned(), no_c.to_owned())])
 }
 
 /// Runs a scenario that goes wrong; afterwards nothing runs, and a healthy one on a fresh copy of the guest passes.
@@ -158,7 +160,7 @@ fn an_init_that_says_nothing_is_a_hang_with_the_end_of_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let initrd = dir.path().join("initramfs");
     fs::write(&initrd, image::only_init(programs::HELPER).unwrap()).unwrap();
-    let trouble = Vm::boot(&rig.host, &kernel, &initrd).unwrap_err();
+    let trouble = Vm::boot(&rig.host, Machine::DEFAULT, &kernel, &initrd).unwrap_err();
     let text = trouble.into_error().chain();
     assert!(text.starts_with("the guest hangs: silent for "), "{text}");
     assert!(text.contains("\nmodrig-helper: init reached"), "{text}");
@@ -177,10 +179,11 @@ fn prepare_spoilt(code: [u8; 2]) -> (String, usize) {
     let mut spoilt = rig.clone();
     spoilt.store.cache = Cache::open(Some(twin.path())).unwrap();
     spoilt.host = counting(&rig.host, dir.path(), &starts);
-    let error = spoilt.prepare_with(file.to_str().unwrap(), &[], &[]).unwrap_err().chain();
+    let error = spoilt.prepare_with(file.to_str().unwrap(), Machine::DEFAULT, &[], &[]).unwrap_err().chain();
     assert_eq!(children(), Vec::<String>::new(), "something was left running");
     twin.assert_whole();
-    assert!(error.starts_with(&format!("kernel {} ({}) does not come up: ", file.display(), good.release)), "{error}");
+    let expected = format!("kernel {} ({}) does not come up on microvm: ", file.display(), good.release);
+    assert!(error.starts_with(&expected), "{error}");
     (error, fs::read_to_string(starts).unwrap().lines().count())
 }
 

@@ -10,7 +10,7 @@ use modrig::{
     error::{Error, Result},
     kernel::Kernels,
     report::{Verdict, terminal},
-    run::{Prepared, Rig},
+    run::Rig,
     scenario::Scenario,
     scenarios,
 };
@@ -36,7 +36,8 @@ fn trial(kernel: &str, scenario: &'static Scenario) -> Trial {
 
 fn case(kernel: &str, scenario: &'static Scenario) -> Result<Completion, Failed> {
     let rig = rig().map_err(|error| error.report())?;
-    let record = rig.case(kernel, &prepared(rig, kernel), scenario);
+    // Everything expensive in preparing is in the cache after the first time.
+    let record = rig.case(kernel, &rig.prepare(kernel, scenario.machine), scenario);
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").join("target/modrig/records");
     record.store(&directory).map_err(|error| error.report())?;
     match &record.verdict {
@@ -52,9 +53,4 @@ fn case(kernel: &str, scenario: &'static Scenario) -> Result<Completion, Failed>
 fn rig() -> Result<&'static Rig> {
     static RIG: OnceLock<Result<Rig>> = OnceLock::new();
     RIG.get_or_init(Rig::open).as_ref().map_err(Error::clone)
-}
-
-/// Everything expensive in it is in the cache after the first time.
-fn prepared(rig: &Rig, kernel: &str) -> Result<Prepared> {
-    rig.prepare(kernel, &scenarios::all().collect::<Vec<_>>())
 }

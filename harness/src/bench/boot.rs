@@ -15,6 +15,7 @@ use crate::{
     error::{Context as _, Error, Result},
     interrupt,
     kernel::Kernel,
+    machine::Machine,
     process, programs,
     run::Prepared,
     vm::{COMMAND_LINE, Host, Trouble, Vm},
@@ -48,7 +49,7 @@ pub fn boots(host: &Host, prepared: &Prepared, rounds: usize) -> Result<Boots> {
     for _ in 0..rounds {
         interrupt::check()?;
         boots.bare.push(bare(host, kernel, &bare_initrd)?);
-        boots.ready.push(timed(|| Vm::boot(host, kernel, &image.path))?);
+        boots.ready.push(timed(|| Vm::boot(host, Machine::DEFAULT, kernel, &image.path))?);
         boots.restore.push(timed(|| {
             let mut vm = guest.restore(host)?;
             vm.ask(&modrig_agent::wire::Request::Log)?;

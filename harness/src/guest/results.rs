@@ -23,10 +23,12 @@ pub fn same(what: &str, seen: &str, expected: &str) -> Check {
 pub struct Running {
     pub(super) id: JobId,
     pub(super) what: String,
+    /// How many system calls it makes when none fails; 0 for a program.
+    pub(super) calls: usize,
     pub(super) ending: Option<Ending>,
 }
 
-/// What a module system call returned.
+/// What a system call returned.
 #[derive(Debug, Clone)]
 pub struct Returned {
     pub(super) what: String,
@@ -35,6 +37,17 @@ pub struct Returned {
 }
 
 impl Returned {
+    /// It returned 0 or more, such as a descriptor.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn works(&self) -> Check {
+        match self.raw {
+            Some(0..) => Ok(()),
+            _ => Err(Stop::failed(format!("{} should work, but returned {}", self.what, self.seen()))),
+        }
+    }
+
     /// It returned 0.
     ///
     /// # Errors

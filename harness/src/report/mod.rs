@@ -4,14 +4,17 @@ pub mod terminal;
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     cache::Digest,
     error::{Blame, Context as _, Error, Result},
+    guest::Step,
     vm::accel::Accel,
 };
 
@@ -69,6 +72,9 @@ pub struct Record {
     pub version: u32,
     /// Name of the kernel, as on the command line.
     pub kernel: String,
+    /// What it ran on, such as `microvm` or `pc, 2 processors`.
+    #[serde(default)]
+    pub machine: String,
     /// `uname -r`, when the kernel could be had.
     pub release: Option<String>,
     /// Subject of the scenario.
@@ -83,6 +89,12 @@ pub struct Record {
     pub verdict: Verdict,
     /// Lines of the console that a healthy kernel does not print.
     pub events: Vec<String>,
+    /// What was done in the guest, and what came of it.
+    pub steps: Vec<Step>,
+    /// The kernel's log since the guest was restored, cut in the middle beyond [`Record::LOG_BYTES_MAX`].
+    pub log: String,
+    /// When it ended.
+    pub ended: DateTime<Utc>,
     /// From restoring the guest to the verdict, milliseconds.
     pub duration_ms: u64,
     /// What ran the guest's instructions.
@@ -92,15 +104,19 @@ pub struct Record {
     /// Digest of the saved guest: kernel, image, machine, QEMU.
     pub guest_digest: Option<Digest>,
     /// The guest's module tools: whose, and their version.
-    #[serde(default)]
     pub modutils: String,
     /// The command that runs exactly this case again.
     pub rerun: String,
+    /// The command that reopens the guest as the case left it, where that was kept.
+    pub resume: Option<String>,
 }
 
 impl Record {
     /// Counted up when a reader of older records would misunderstand.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
+
+    /// Longest log kept, bytes. A case's own log is about 1 KiB, an oops 4 KiB.
+    pub const LOG_BYTES_MAX: usize = 32 << 10;
 
     /// `kernel::group::scenario`.
     pub fn path(&self) -> String {
@@ -117,7 +133,7 @@ impl Record {
         let failed = || format!("cannot write the record `{}`", file.display());
         fs::create_dir_all(directory).context(failed)?;
         let mut whole = tempfile::NamedTempFile::new_in(directory).context(failed)?;
-        serde_json::to_writer_pretty(&mut whole, self).context(failed)?;
+        whole.write_all(&serde_json::to_vec_pretty(self).context(failed)?).context(failed)?;
         whole.persist(&file).context(failed)?;
         Ok(file)
     }

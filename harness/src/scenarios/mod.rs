@@ -11,11 +11,13 @@ mod insert;
 mod licences;
 mod parameters;
 mod request_module;
+mod smp;
 mod states;
 mod stub;
 mod symbols;
 mod tools;
 mod traces;
+mod triggers;
 mod unload;
 mod versions;
 
@@ -38,6 +40,8 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         unload::ALL,
         request_module::ALL,
         stub::ALL,
+        smp::ALL,
+        triggers::ALL,
         tools::ALL,
     ]
     .into_iter()
@@ -55,7 +59,7 @@ mod tests {
         let mut seen = BTreeSet::new();
         for scenario in all() {
             assert!(seen.insert(scenario.path()), "{} twice", scenario.path());
-            assert!(!scenario.claim.1.is_empty(), "{} says not what it tests", scenario.path());
+            assert!(!scenario.claim.statement.is_empty(), "{} says not what it tests", scenario.path());
         }
         assert!(seen.len() >= 30, "{}", seen.len());
     }

@@ -24,10 +24,11 @@ use crate::{
     error::{Context as _, Error},
     interrupt,
     kernel::Kernel,
+    machine::Machine,
 };
 use accel::Accel;
 use channels::Channels;
-use qemu::{Machine, Memory, Process, Start};
+use qemu::{Instance, Memory, Process, Start};
 use watch::{Limits, Watch};
 
 /// Longest the agent is asked to wait for one job before it answers, so that a living guest is never silent.
@@ -41,6 +42,11 @@ const FLOOD_BYTES: u64 = 2 << 20;
 /// fault, the one way to reset a machine without firmware; the last word keeps user space's messages in the log
 /// however many there are.
 pub const COMMAND_LINE: &str = "console=ttyS0 cryptomgr.notests no_timer_check panic=-1 reboot=t printk.devkmsg=on";
+
+/// The kernel command line on a machine.
+fn command_line(machine: Machine) -> String {
+    format!("{COMMAND_LINE} {}", machine.words).trim_end().to_owned()
+}
 
 /// Why a guest is of no more use.
 #[derive(Debug, Clone)]
@@ -100,19 +106,25 @@ impl Vm {
     ///
     /// # Errors
     /// The guest did not come up, or the rig failed.
-    pub fn boot(host: &Host, kernel: &Kernel, initrd: &Path) -> Result<Self, Trouble> {
-        Self::boot_with(host, Memory::Anonymous, kernel, initrd)
+    pub fn boot(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path) -> Result<Self, Trouble> {
+        Self::boot_with(host, machine, Memory::Anonymous, kernel, initrd)
     }
 
-    fn boot_with(host: &Host, memory: Memory, kernel: &Kernel, initrd: &Path) -> Result<Self, Trouble> {
+    fn boot_with(
+        host: &Host,
+        machine: Machine,
+        memory: Memory,
+        kernel: &Kernel,
+        initrd: &Path,
+    ) -> Result<Self, Trouble> {
         let start = Start::Kernel {
             image: kernel.image.clone(),
             initrd: initrd.to_owned(),
-            command_line: COMMAND_LINE.to_owned(),
+            command_line: command_line(machine),
         };
-        let machine = Machine { accel: host.accel, memory, start };
+        let instance = Instance { machine, accel: host.accel, memory, start };
         let boot = || {
-            let mut vm = Self::start(host, &machine, watch::BOOT)?;
+            let mut vm = Self::start(host, &instance, watch::BOOT)?;
             vm.meet_agent()?;
             Ok(vm)
         };
@@ -122,9 +134,9 @@ impl Vm {
         }
     }
 
-    fn start(host: &Host, machine: &Machine, limits: Limits) -> Result<Self, Trouble> {
+    fn start(host: &Host, instance: &Instance, limits: Limits) -> Result<Self, Trouble> {
         let (channels, ends) = Channels::new().context(|| "cannot make a guest's channels")?;
-        let process = Process::start(&host.qemu, machine, ends)?;
+        let process = Process::start(&host.qemu, instance, ends)?;
         Ok(Self { process, channels, watch: Watch::new(limits), release: String::new() })
     }
 

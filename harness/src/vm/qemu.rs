@@ -10,14 +10,16 @@ use std::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::process::CommandExt as _,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use super::accel::Accel;
 use crate::{
+    cache::Cache,
     error::{Context as _, Error, Result},
-    process,
+    machine::{Board, Machine},
+    memo, process,
 };
 
 /// Oldest QEMU that has all we use: `microvm` with `acpi=off`, memory back ends in a file, x-ignore-shared.
@@ -40,27 +42,58 @@ impl Qemu {
     /// # Errors
     /// There is none, it does not run, or it is older than 5.2.
     pub fn find() -> Result<Self> {
-        let program = match env::var_os("MODRIG_QEMU").filter(|program| !program.is_empty()) {
-            Some(program) => PathBuf::from(program),
-            None => in_path("qemu-system-x86_64").ok_or_else(|| {
-                Error::new("QEMU is missing: no qemu-system-x86_64 in PATH")
-                    .help(format!("install {PACKAGE}, or name the program with MODRIG_QEMU"))
-            })?,
-        };
-        let failed = || {
-            Error::new(format!("QEMU does not run: `{}`", program.display()))
-                .help(format!("install {PACKAGE}, or name another program with MODRIG_QEMU"))
-        };
-        let text = duct::cmd(&program, ["--version"]).stderr_null().read().map_err(|cause| failed().because(cause))?;
-        let version =
-            text.lines().next().and_then(|line| line.strip_prefix("QEMU emulator version ")).ok_or_else(failed)?;
-        if crate::kernel::version_of(version) < OLDEST {
-            let (major, minor) = OLDEST;
-            return Err(Error::new(format!("QEMU {version} is too old: modrig needs {major}.{minor} or newer"))
-                .help("install a newer one, or name one with MODRIG_QEMU"));
-        }
-        Ok(Self { version: version.to_owned(), program })
+        let program = program()?;
+        Ok(Self { version: version_of(&program)?, program })
     }
+
+    /// The same; a program that was asked for its version before, and is still the same file, is not asked again.
+    ///
+    /// # Errors
+    /// As [`Qemu::find`].
+    pub fn find_known(cache: &Cache) -> Result<Self> {
+        let program = program()?;
+        // A script may start another program tomorrow, and be the same file.
+        let stamp = memo::stamp(&program).ok().filter(|_| is_elf(&program));
+        if let Some(version) = stamp.as_ref().and_then(|stamp| memo::recall(cache, "qemu", &[stamp])) {
+            return Ok(Self { version, program });
+        }
+        let version = version_of(&program)?;
+        if let Some(stamp) = stamp {
+            memo::remember(cache, "qemu", &[&stamp], &version);
+        }
+        Ok(Self { version, program })
+    }
+}
+
+fn program() -> Result<PathBuf> {
+    match env::var_os("MODRIG_QEMU").filter(|program| !program.is_empty()) {
+        Some(program) => Ok(PathBuf::from(program)),
+        None => in_path("qemu-system-x86_64").ok_or_else(|| {
+            Error::new("QEMU is missing: no qemu-system-x86_64 in PATH")
+                .help(format!("install {PACKAGE}, or name the program with MODRIG_QEMU"))
+        }),
+    }
+}
+
+fn is_elf(file: &Path) -> bool {
+    let mut magic = [0; 4];
+    fs::File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"\x7fELF"
+}
+
+fn version_of(program: &Path) -> Result<String> {
+    let failed = || {
+        Error::new(format!("QEMU does not run: `{}`", program.display()))
+            .help(format!("install {PACKAGE}, or name another program with MODRIG_QEMU"))
+    };
+    let text = duct::cmd(program, ["--version"]).stderr_null().read().map_err(|cause| failed().because(cause))?;
+    let version =
+        text.lines().next().and_then(|line| line.strip_prefix("QEMU emulator version ")).ok_or_else(failed)?;
+    if crate::kernel::version_of(version) < OLDEST {
+        let (major, minor) = OLDEST;
+        return Err(Error::new(format!("QEMU {version} is too old: modrig needs {major}.{minor} or newer"))
+            .help("install a newer one, or name one with MODRIG_QEMU"));
+    }
+    Ok(version.to_owned())
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {
@@ -92,7 +125,8 @@ pub(super) enum Start {
 
 /// Everything that differs between two guests.
 #[derive(Debug, Clone)]
-pub(super) struct Machine {
+pub(super) struct Instance {
+    pub(super) machine: Machine,
     pub(super) accel: Accel,
     pub(super) memory: Memory,
     pub(super) start: Start,
@@ -106,18 +140,17 @@ pub(super) struct Ends {
     pub(super) qmp: OwnedFd,
 }
 
-/// The command line of a machine with no default devices, no network, no firmware tables and two serial ports.
-/// `microvm` without ACPI boots fastest under TCG, and calibrates its clock against the PIT, which TCG does
-/// reliably; with ACPI half the boots of some kernels stall there.
-fn arguments(machine: &Machine, ends: &Ends) -> Vec<OsString> {
+/// The command line of a machine with no default devices, no network and two serial ports.
+fn arguments(instance: &Instance, ends: &Ends) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     let mut add = |text: &[&str]| words.extend(text.iter().map(OsString::from));
-    add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-smp", "1"]);
-    add(&["-accel", &machine.accel.to_string()]);
-    add(&["-cpu", processor(machine.accel)]);
+    add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+    add(&["-smp", &instance.machine.processors.to_string()]);
+    add(&["-accel", &instance.accel.to_string()]);
+    add(&["-cpu", processor(instance.accel)]);
     let size = format!("{MEMORY_MIB}M");
     add(&["-m", &size]);
-    let (object, backend) = match &machine.memory {
+    let (object, backend) = match &instance.memory {
         Memory::Anonymous => (None, ""),
         Memory::Shared(path) => (Some((path, "on")), ",memory-backend=ram"),
         Memory::CopyOf(path) => (Some((path, "off")), ",memory-backend=ram"),
@@ -127,13 +160,13 @@ fn arguments(machine: &Machine, ends: &Ends) -> Vec<OsString> {
         let path = path.display().to_string().replace(',', ",,");
         add(&["-object", &format!("memory-backend-file,id=ram,size={size},mem-path={path},share={share}")]);
     }
-    add(&["-machine", &format!("microvm,acpi=off,isa-serial=off{backend}")]);
+    add(&["-machine", &format!("{}{backend}", board(instance.machine.board))]);
     for (name, end) in [("console", &ends.console), ("link", &ends.link)] {
         add(&["-chardev", &format!("socket,id={name},fd={}", end.as_raw_fd())]);
         add(&["-device", &format!("isa-serial,chardev={name}")]);
     }
     add(&["-chardev", &format!("socket,id=qmp,fd={}", ends.qmp.as_raw_fd()), "-mon", "chardev=qmp,mode=control"]);
-    match &machine.start {
+    match &instance.start {
         Start::Kernel { image, initrd, command_line } => {
             words.extend([
                 "-kernel".into(),
@@ -147,6 +180,15 @@ fn arguments(machine: &Machine, ends: &Ends) -> Vec<OsString> {
         Start::State(_) => words.extend(["-incoming".into(), "defer".into()]),
     }
     words
+}
+
+/// `microvm` without ACPI boots fastest under TCG, and calibrates its clock against the PIT, which TCG does
+/// reliably; with ACPI half the boots of some kernels stall there.
+fn board(board: Board) -> &'static str {
+    match board {
+        Board::Microvm => "microvm,acpi=off,isa-serial=off",
+        Board::Pc => "pc",
+    }
 }
 
 /// TCG gets the flags wrong when an interrupt follows a cmpxchg16b: it pushes bits of an address in their place, and
@@ -171,14 +213,14 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a machine. The thread that calls this must live as long as the guest (see [`process::tied`]).
-    pub(super) fn start(qemu: &Qemu, machine: &Machine, ends: Ends) -> Result<Self> {
+    pub(super) fn start(qemu: &Qemu, instance: &Instance, ends: Ends) -> Result<Self> {
         let failed = || format!("cannot start QEMU `{}`", qemu.program.display());
         let messages = tempfile::tempfile().context(failed)?;
         let mut inherited = vec![ends.console.as_raw_fd(), ends.link.as_raw_fd(), ends.qmp.as_raw_fd()];
-        if let Start::State(descriptor) = machine.start {
+        if let Start::State(descriptor) = instance.start {
             inherited.push(descriptor);
         }
-        let command = duct::cmd(&qemu.program, arguments(machine, &ends))
+        let command = duct::cmd(&qemu.program, arguments(instance, &ends))
             .stdin_null()
             .stdout_null()
             .stderr_file(messages.try_clone().context(failed)?)

@@ -15,15 +15,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    COMMAND_LINE, Host, Trouble, Vm,
+    Host, Trouble, Vm,
     accel::Accel,
-    qemu::{MEMORY_MIB, Machine, Memory, Start},
+    command_line,
+    qemu::{Instance, MEMORY_MIB, Memory, Start},
     watch,
 };
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, FULL, Result},
+    image::Image,
     kernel::Kernel,
+    machine::Machine,
 };
 
 /// Capacity of the pipes that carry the device state, bytes. A state that does not fit is refused, not awaited.
@@ -33,6 +36,7 @@ const STATE_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     place: PathBuf,
+    machine: Machine,
     /// Names kernel, image, machine and QEMU.
     pub digest: Digest,
     /// What is known about it.
@@ -49,17 +53,20 @@ pub struct About {
 }
 
 impl Snapshot {
-    /// The saved guest of this kernel and initramfs, booted now if it is not in the cache.
+    /// The saved guest of this machine, kernel and initramfs, booted now if it is not in the cache.
     ///
     /// # Errors
     /// The guest does not come up, cannot be saved, or the cache cannot be written.
-    pub fn take(cache: &Cache, host: &Host, kernel: &Kernel, initrd: &Path, image: &Digest) -> Result<Self> {
-        let digest = digest(host, kernel, image);
+    pub fn take(cache: &Cache, host: &Host, machine: Machine, kernel: &Kernel, image: &Image) -> Result<Self> {
+        let digest = digest(host, machine, kernel, &image.digest);
         let place = cache.entry("guest", digest.as_str(), |place| {
             check_space(cache)?;
-            boot_and_save(host, kernel, initrd, place).map_err(|trouble| {
+            boot_and_save(host, machine, kernel, &image.path, place).map_err(|trouble| {
                 let cause = trouble.into_error();
-                Error::new(format!("kernel {} ({}) does not come up: {cause}", kernel.name, kernel.release))
+                Error::new(format!(
+                    "kernel {} ({}) does not come up on {machine}: {cause}",
+                    kernel.name, kernel.release
+                ))
             })
         })?;
         let failed = || format!("the cache entry `{}` is damaged", place.display());
@@ -71,7 +78,7 @@ impl Snapshot {
                 format!("kernel {}: its image is {image}, but its modules would be built for {wanted}", kernel.name);
             return Err(Error::new(text).help("if it is a tree of yours, build it anew"));
         }
-        Ok(Self { place, digest, about })
+        Ok(Self { place, machine, digest, about })
     }
 
     /// A private copy, running.
@@ -84,12 +91,13 @@ impl Snapshot {
         // The pipe is larger than any state that was saved, so this never waits.
         writer.write_all(&state).context(|| "cannot write the guest's state")?;
         drop(writer);
-        let machine = Machine {
+        let instance = Instance {
+            machine: self.machine,
             accel: host.accel,
             memory: Memory::CopyOf(self.place.join("memory")),
             start: Start::State(reader.as_raw_fd()),
         };
-        let mut vm = Vm::start(host, &machine, watch::CASE)?;
+        let mut vm = Vm::start(host, &instance, watch::CASE)?;
         leave_memory_out(&mut vm)?;
         vm.command("migrate-incoming", &json!({ "uri": format!("fd:{}", reader.as_raw_fd()) }), None)?;
         // What is sent to a port before its state has been read is overwritten by that state.
@@ -105,15 +113,17 @@ impl Snapshot {
     }
 }
 
-fn digest(host: &Host, kernel: &Kernel, image: &Digest) -> Digest {
+fn digest(host: &Host, machine: Machine, kernel: &Kernel, image: &Digest) -> Digest {
     let accel = host.accel.to_string();
     // A state saved with -cpu host fits this processor only.
     let processor = match host.accel {
         Accel::Kvm => fs::read_to_string("/proc/cpuinfo").unwrap_or_default().lines().take(27).collect::<String>(),
         Accel::Tcg => String::new(),
     };
-    let layout = "2"; // counted up when the machine's command line changes
-    Digest::of([layout, kernel.digest.as_str(), image.as_str(), &host.qemu.version, &accel, &processor, COMMAND_LINE])
+    let layout = "3"; // counted up when the machine's command line changes
+    let (name, words) = (machine.to_string(), command_line(machine));
+    let (kernel, qemu) = (kernel.digest.as_str(), host.qemu.version.as_str());
+    Digest::of([layout, kernel, image.as_str(), qemu, &accel, &processor, &name, &words])
 }
 
 /// A guest whose memory file meets a full disk dies of SIGBUS, which tells nobody why.
@@ -129,9 +139,9 @@ fn check_space(cache: &Cache) -> Result<()> {
     }
 }
 
-fn boot_and_save(host: &Host, kernel: &Kernel, initrd: &Path, place: &Path) -> Result<(), Trouble> {
+fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, place: &Path) -> Result<(), Trouble> {
     let begun = Instant::now();
-    let mut vm = Vm::boot_with(host, Memory::Shared(place.join("memory")), kernel, initrd)?;
+    let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join("memory")), kernel, initrd)?;
     let about = About { release: vm.release.clone(), boot_ms: begun.elapsed().as_millis() as u64 };
     let state = save(&mut vm)?;
     let stored = || format!("cannot store a saved guest in `{}`", place.display());

@@ -2,21 +2,19 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
-use modrig::{run::Rig, scenario::Scenario, scenarios};
-use tempfile::TempDir;
+use modrig::{cache::Staging, machine::Machine, run::Rig};
 
 /// The kernel of these tests.
 pub(crate) const KERNEL: &str = "6.1";
 
 /// A cache of a test's own. It lies in the machine's cache, in its `tmp`: same file system, and swept if this process
 /// is killed. Dropped, it takes with it what still runs there.
-pub(crate) struct Twin(TempDir);
+pub(crate) struct Twin(Staging);
 
 impl Twin {
     /// It has the kernels, build roots and modules of the machine's cache, and makes images and guests itself.
     pub(crate) fn of(rig: &Rig) -> Self {
-        let all: Vec<&Scenario> = scenarios::all().collect();
-        rig.prepare(KERNEL, &all).expect("the machine's cache can be filled");
+        rig.prepare(KERNEL, Machine::DEFAULT).expect("the machine's cache can be filled");
         let real = &rig.store.cache;
         let twin = real.staging().expect("the machine's cache can be written");
         for kind in ["buildroot", "kernel", "module"] {

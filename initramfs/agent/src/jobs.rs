@@ -1,4 +1,4 @@
-//! Jobs: programs and module system calls, each in a process of its own.
+//! Jobs: programs and system calls, each in a process of its own.
 //!
 //! Output goes to files, not pipes: the agent has one thread, and a job may write while nobody listens.
 
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modrig_agent::wire::{CONTENT_BYTES_MAX, Ending, How, Job, JobId, Reply};
+use modrig_agent::wire::{Arg, CONTENT_BYTES_MAX, Ending, How, Job, JobId, Reply, SystemCall};
 use modutils::sys::{self, Refusal};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -47,15 +47,16 @@ impl Jobs {
             Job::Exec { argv, env } => exec(id, &argv, &env)?,
             Job::InitModule { path, params } => {
                 let image = fs::read(path)?;
-                call(id, || sys::init_module(&image, &params))?
+                fork(id, || value(sys::init_module(&image, &params)))?
             }
             Job::FinitModule { path, open, params, flags } => {
                 let writable = matches!(open & libc::O_ACCMODE, libc::O_WRONLY | libc::O_RDWR);
                 let readable = open & libc::O_ACCMODE != libc::O_WRONLY;
                 let file = File::options().read(readable).write(writable).custom_flags(open).open(path)?;
-                call(id, || sys::finit_module(file.as_fd(), &params, flags))?
+                fork(id, || value(sys::finit_module(file.as_fd(), &params, flags)))?
             }
-            Job::DeleteModule { name, flags } => call(id, || sys::delete_module_with(&name, flags))?,
+            Job::DeleteModule { name, flags } => fork(id, || value(sys::delete_module_with(&name, flags)))?,
+            Job::Calls(calls) => fork(id, || make(calls))?,
         };
         self.started = id;
         self.known.insert(id, State { pid, ended: None });
@@ -134,16 +135,16 @@ fn exec(job: JobId, argv: &[String], env: &[(String, String)]) -> io::Result<Pid
     Ok(Pid::from_raw(child.id() as i32).expect("a child's process number is not 0"))
 }
 
-/// Forks, makes one system call in the child and has the child write down what the kernel returned.
-fn call(job: JobId, system_call: impl FnOnce() -> Result<(), Refusal>) -> io::Result<Pid> {
+/// Forks, makes system calls in the child and has the child write down what the kernel returned.
+fn fork(job: JobId, system_calls: impl FnOnce() -> Vec<i64>) -> io::Result<Pid> {
     let mut result = File::create(output(job, "raw"))?;
     // SAFETY: this process has one thread, so the child may do anything.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
-            let value = system_call().map_or_else(|refusal| refusal.0, |()| 0);
+            let values: Vec<u8> = system_calls().into_iter().flat_map(i64::to_le_bytes).collect();
             // Nothing can be told from here; a record that is missing is noticed.
-            let _ = result.write_all(&value.to_le_bytes());
+            let _ = result.write_all(&values);
             // SAFETY: it does not return.
             unsafe { libc::_exit(0) }
         }
@@ -151,12 +152,39 @@ fn call(job: JobId, system_call: impl FnOnce() -> Result<(), Refusal>) -> io::Re
     }
 }
 
+/// The raw value of a module system call.
+fn value(result: Result<(), Refusal>) -> Vec<i64> {
+    vec![result.map_or_else(|refusal| refusal.0, |()| 0)]
+}
+
+/// Makes system calls until one fails; gives the result of each that was made.
+fn make(calls: Vec<SystemCall>) -> Vec<i64> {
+    let mut results: Vec<i64> = Vec::new();
+    for SystemCall { number, mut args } in calls {
+        let args: Vec<i64> = args
+            .iter_mut()
+            .map(|arg| match arg {
+                Arg::Number(number) => *number,
+                Arg::Bytes(bytes) => bytes.as_mut_ptr() as i64,
+                Arg::ResultOf(call) => results.get(*call as usize).copied().unwrap_or(-1),
+            })
+            .collect();
+        // SAFETY: none can be promised for any call. It is this child's memory alone, and the child ends here.
+        let result = unsafe { sys::system_call(number, &args) };
+        results.push(result);
+        if result < 0 {
+            break;
+        }
+    }
+    results
+}
+
 /// Reads and removes what a job left.
 fn collect(job: JobId, how: How) -> io::Result<Ending> {
-    let raw = take(job, "raw")?.and_then(|bytes| Some(i64::from_le_bytes(bytes.try_into().ok()?)));
+    let raw = take(job, "raw")?.unwrap_or_default();
     Ok(Ending {
         how,
-        raw,
+        raw: raw.as_chunks().0.iter().map(|value| i64::from_le_bytes(*value)).collect(),
         stdout: take(job, "out")?.unwrap_or_default(),
         stderr: take(job, "err")?.unwrap_or_default(),
     })

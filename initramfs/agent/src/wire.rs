@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of these messages. Host and agent refuse each other when it differs.
-pub const WIRE_VERSION: u32 = 2;
+pub const WIRE_VERSION: u32 = 3;
 
 /// First byte of every frame.
 pub const SYNC: u8 = 0xa5;
@@ -76,6 +76,28 @@ pub enum Job {
     FinitModule { path: String, open: i32, params: String, flags: u32 },
     /// `delete_module(name, flags)`.
     DeleteModule { name: String, flags: u32 },
+    /// Any system calls, one after the other, until one returns a negative value.
+    Calls(Vec<SystemCall>),
+}
+
+/// A system call, by the number that the guest's architecture gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemCall {
+    /// Its number, one of `libc::SYS_*`.
+    pub number: i64,
+    /// At most six; those that are not given are 0.
+    pub args: Vec<Arg>,
+}
+
+/// One argument of a system call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Arg {
+    /// A number.
+    Number(i64),
+    /// The address of a copy of these bytes, which the call may change.
+    Bytes(Vec<u8>),
+    /// What an earlier call of the same job returned, counted from 0.
+    ResultOf(u32),
 }
 
 /// What the agent answers.
@@ -111,9 +133,10 @@ pub enum Reply {
 pub struct Ending {
     /// As `waitpid` gives it: exit code, or the signal that killed the process.
     pub how: How,
-    /// For a module system call: its raw return value from the kernel, 0 or a negative number that need not
-    /// be an errno (below -4095 the C library would not see an error). `None` when the process was killed.
-    pub raw: Option<i64>,
+    /// For system calls: what the kernel returned from each that was made. A module system call gives 0 or a negative
+    /// number that need not be an errno (below -4095 the C library would not see an error). Empty when the process was
+    /// killed.
+    pub raw: Vec<i64>,
     /// First [`CONTENT_BYTES_MAX`] bytes of standard output.
     pub stdout: Vec<u8>,
     /// First [`CONTENT_BYTES_MAX`] bytes of standard error.

@@ -58,14 +58,18 @@ pub fn strerror(errno: i32) -> String {
 pub fn init_module(image: &[u8], params: &str) -> Result<(), Refusal> {
     let params = c_string(params)?;
     // SAFETY: the image and the string outlive the call; the kernel copies both.
-    check(unsafe { call(libc::SYS_init_module, [image.as_ptr() as i64, image.len() as i64, params.as_ptr() as i64]) })
+    check(unsafe {
+        system_call(libc::SYS_init_module, &[image.as_ptr() as i64, image.len() as i64, params.as_ptr() as i64])
+    })
 }
 
 /// Loads a module from a file. `flags` are this module's constants.
 pub fn finit_module(file: BorrowedFd<'_>, params: &str, flags: u32) -> Result<(), Refusal> {
     let params = c_string(params)?;
     // SAFETY: the descriptor is open and the string outlives the call.
-    check(unsafe { call(libc::SYS_finit_module, [file.as_raw_fd().into(), params.as_ptr() as i64, flags.into()]) })
+    check(unsafe {
+        system_call(libc::SYS_finit_module, &[file.as_raw_fd().into(), params.as_ptr() as i64, flags.into()])
+    })
 }
 
 /// Unloads a module. It never waits for users to go; `force` takes it away from them.
@@ -77,7 +81,7 @@ pub fn delete_module(name: &str, force: bool) -> Result<(), Refusal> {
 pub fn delete_module_with(name: &str, flags: u32) -> Result<(), Refusal> {
     let name = c_string(name)?;
     // SAFETY: the string outlives the call.
-    check(unsafe { call(libc::SYS_delete_module, [name.as_ptr() as i64, flags.into(), 0]) })
+    check(unsafe { system_call(libc::SYS_delete_module, &[name.as_ptr() as i64, flags.into()]) })
 }
 
 fn c_string(text: &str) -> Result<CString, Refusal> {
@@ -88,32 +92,41 @@ fn check(value: i64) -> Result<(), Refusal> {
     if value == 0 { Ok(()) } else { Err(Refusal(value)) }
 }
 
-/// A system call without the C library's reading of its result.
+/// Any system call, without the C library's reading of its result. Arguments that are not given are 0, those after the
+/// sixth are ignored.
 ///
 /// # Safety
 /// As the system call says.
 #[cfg(target_arch = "x86_64")]
-unsafe fn call(number: libc::c_long, [a, b, c]: [i64; 3]) -> i64 {
+pub unsafe fn system_call(number: i64, args: &[i64]) -> i64 {
+    let [a, b, c, d, e, f] = six(args);
     let result: i64;
     // SAFETY: the x86-64 system call convention; rcx and r11 are the registers it destroys.
     unsafe {
         std::arch::asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
-            out("rcx") _, out("r11") _, options(nostack));
+            in("r10") d, in("r8") e, in("r9") f, out("rcx") _, out("r11") _, options(nostack));
     }
     result
 }
 
-/// A system call through the C library: values below -4095 arrive as they are, the others as errno.
+/// Any system call, through the C library: values below -4095 arrive as they are, the others as errno.
 ///
 /// # Safety
 /// As the system call says.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn call(number: libc::c_long, [a, b, c]: [i64; 3]) -> i64 {
+pub unsafe fn system_call(number: i64, args: &[i64]) -> i64 {
+    let [a, b, c, d, e, f] = six(args);
     // SAFETY: the caller upholds what the system call asks for.
-    match unsafe { libc::syscall(number, a, b, c) } {
+    match unsafe { libc::syscall(number, a, b, c, d, e, f) } {
         -1 => -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)),
         value => value.into(),
     }
+}
+
+fn six(args: &[i64]) -> [i64; 6] {
+    let mut all = [0; 6];
+    all.iter_mut().zip(args).for_each(|(place, arg)| *place = *arg);
+    all
 }
 
 #[cfg(test)]
