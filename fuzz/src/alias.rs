@@ -4,18 +4,16 @@ use modfile::index::aliases;
 
 use crate::{
     Seed,
-    promises::{as_text, check_cut_text},
+    promises::{as_text, check_cut_text, check_same},
 };
-
-fn read(text: &str) -> Vec<(String, String)> {
-    aliases(text).map(|(pattern, module)| (pattern.to_owned(), module.to_owned())).collect()
-}
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
-    let lines = check_cut_text(&as_text(data), read);
-    let written: String = lines.iter().map(|(pattern, module)| format!("alias {pattern} {module}\n")).collect();
-    assert_eq!(read(&written), lines);
+    let text = as_text(data);
+    check_cut_text(&text, aliases);
+    let mut written = String::new();
+    aliases(&text).for_each(|(pattern, module)| written.extend(["alias ", pattern, " ", module, "\n"]));
+    check_same(aliases(&written), aliases(&text));
 }
 
 /// Lines as depmod writes them, and odd ones.

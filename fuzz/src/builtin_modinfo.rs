@@ -4,21 +4,16 @@ use modfile::index::builtin_modinfo;
 
 use crate::{
     Seed,
-    promises::{as_text, check_cut_text},
+    promises::{as_text, check_cut_text, check_same},
 };
-
-/// Module, key and value.
-type Entry = (String, String, String);
-
-fn read(text: &str) -> Vec<Entry> {
-    builtin_modinfo(text).map(|(module, key, value)| (module.to_owned(), key.to_owned(), value.to_owned())).collect()
-}
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
-    let entries = check_cut_text(&as_text(data), read);
-    let written: String = entries.iter().map(|(module, key, value)| format!("{module}.{key}={value}\0")).collect();
-    assert_eq!(read(&written), entries);
+    let text = as_text(data);
+    check_cut_text(&text, builtin_modinfo);
+    let mut written = String::new();
+    builtin_modinfo(&text).for_each(|(module, key, value)| written.extend([module, ".", key, "=", value, "\0"]));
+    check_same(builtin_modinfo(&written), builtin_modinfo(&text));
 }
 
 /// Strings as a kernel's build writes them, and odd ones.

@@ -23,7 +23,7 @@ fn check_word(word: &Word) {
     assert!(!text.contains('\t') && !module.contains('.'));
     // Where quotes are, GRUB may have moved them, and they cannot be told from the user's.
     if !text.contains('"') {
-        assert_eq!(words(&format!("{module}.{text}")).as_slice(), [word.clone()]);
+        assert_eq!(words(&format!("{module}.{text}")).as_slice(), std::slice::from_ref(word));
     }
 }
 

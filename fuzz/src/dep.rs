@@ -7,22 +7,22 @@ use crate::{
     promises::{as_text, check_cut_text},
 };
 
-/// A module's file and those that it needs.
-type Line = (String, Vec<String>);
-
-fn read(text: &str) -> Vec<Line> {
-    deps(text).map(|dep| (dep.path.to_owned(), dep.load_order().map(str::to_owned).collect())).collect()
-}
-
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
-    let lines = check_cut_text(&as_text(data), read);
-    let written: String = lines.iter().map(write).collect();
-    assert_eq!(read(&written), lines);
-}
-
-fn write((path, load_order): &Line) -> String {
-    load_order.iter().rev().fold(format!("{path}:"), |line, dependency| line + " " + dependency) + "\n"
+    let text = as_text(data);
+    check_cut_text(&text, deps);
+    let mut written = String::new();
+    for dep in deps(&text) {
+        written.extend([dep.path, ":"]);
+        let load_order: Vec<_> = dep.load_order().collect();
+        load_order.iter().rev().for_each(|dependency| written.extend([" ", dependency]));
+        written.push('\n');
+    }
+    assert_eq!(deps(&written).count(), deps(&text).count());
+    for (again, before) in deps(&written).zip(deps(&text)) {
+        assert_eq!(again.path, before.path);
+        assert!(again.load_order().eq(before.load_order()));
+    }
 }
 
 /// Lines as depmod writes them, and odd ones.

@@ -2,36 +2,46 @@
 
 use modfile::depmod_d::{Directive, Line, Word, parse};
 
-use crate::{Seed, promises::check_cut};
+use crate::{
+    Seed,
+    promises::{check_cut, check_same},
+};
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
-    let lines = check_cut(data, |bytes| parse(bytes).collect());
-    assert!(lines.is_sorted_by_key(|line| line.number));
-    let words = |line: &Line| line.directive.as_ref().map_or(1, |directive| written(directive).len());
-    assert!(lines.iter().map(words).sum::<usize>() <= data.len());
-    let understood = || lines.iter().filter_map(|line| line.directive.as_ref().ok());
-    let written: Vec<u8> = understood().flat_map(|directive| escaped(&written(directive))).collect();
-    assert!(parse(&written).map(|line| line.directive).eq(understood().map(|directive| Ok(directive.clone()))));
+    check_cut(data, parse);
+    let (mut written, mut last) = (Vec::new(), 0);
+    for Line { number, directive } in parse(data) {
+        assert!(number > last);
+        last = number;
+        directive.iter().for_each(|directive| write(directive, &mut written));
+    }
+    let understood = parse(data).filter_map(|line| line.directive.ok());
+    check_same(parse(&written).map(|line| line.directive), understood.map(Ok));
 }
 
-/// The words of a directive.
-fn written(directive: &Directive) -> Vec<Word> {
-    let with = |first: &[u8], rest: &[Word]| [&[first.to_vec()], rest].concat();
+fn write(directive: &Directive, out: &mut Vec<u8>) {
     match directive {
-        Directive::Search(directories) => with(b"search", directories),
+        Directive::Search(directories) => write_words(b"search", directories, out),
         Directive::Override { module, kernel, directory } => {
-            with(b"override", &[module.clone(), kernel.clone(), directory.clone()])
+            write_words(b"override", [module, kernel, directory], out);
         }
-        Directive::External { kernel, directory } => with(b"external", &[kernel.clone(), directory.clone()]),
-        Directive::Exclude(names) => with(b"exclude", names),
-        Directive::Obsolete(word) => vec![word.clone()],
+        Directive::External { kernel, directory } => write_words(b"external", [kernel, directory], out),
+        Directive::Exclude(names) => write_words(b"exclude", names, out),
+        Directive::Obsolete(word) => write_words(word, [], out),
     }
 }
 
-fn escaped(words: &[Word]) -> Vec<u8> {
-    let escape = |byte: &u8| if *byte == b'\\' { vec![b'\\'; 2] } else { vec![*byte] };
-    words.join(&b' ').iter().flat_map(escape).chain([b'\n']).collect()
+fn write_words<'a>(first: &[u8], rest: impl IntoIterator<Item = &'a Word>, out: &mut Vec<u8>) {
+    out.extend_from_slice(first);
+    for word in rest {
+        out.push(b' ');
+        for byte in word {
+            out.extend((*byte == b'\\').then_some(b'\\'));
+            out.push(*byte);
+        }
+    }
+    out.push(b'\n');
 }
 
 /// Each directive, and what the syntax allows between them.

@@ -4,23 +4,29 @@ use modfile::modprobe_d::{Directive, Problem, Softdep, directive, first, logical
 
 use crate::{
     Seed,
-    promises::{as_text, check_cut},
+    promises::{as_text, check_cut, check_same},
 };
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
-    let lines = check_cut(data, |bytes| logical_lines(bytes).collect());
-    assert!(lines.is_sorted_by_key(|(number, _)| *number));
-    assert!(lines.iter().all(|(_, line)| !line.contains(&0)));
-    let written: Vec<u8> = lines.iter().flat_map(|(_, line)| escaped(line)).collect();
-    assert!(logical_lines(&written).map(|(_, line)| line).eq(lines.iter().map(|(_, line)| line.clone())));
-    lines.iter().for_each(|(_, line)| check_line(&as_text(line)));
+    check_cut(data, logical_lines);
+    let (mut written, mut last) = (Vec::new(), 0);
+    for (number, line) in logical_lines(data) {
+        assert!(number > last && !line.contains(&0));
+        last = number;
+        escape(&line, &mut written);
+        check_line(&as_text(&line));
+    }
+    check_same(logical_lines(&written).map(|(_, line)| line), logical_lines(data).map(|(_, line)| line));
 }
 
 /// The line as it is written: nothing in it is special but the backslash and the line's end.
-fn escaped(line: &[u8]) -> Vec<u8> {
-    let escape = |byte: &u8| if *byte == b'\\' { vec![b'\\'; 2] } else { vec![*byte] };
-    line.iter().flat_map(escape).chain([b'\n']).collect()
+fn escape(line: &[u8], written: &mut Vec<u8>) {
+    for byte in line {
+        written.extend((*byte == b'\\').then_some(b'\\'));
+        written.push(*byte);
+    }
+    written.push(b'\n');
 }
 
 fn check_line(line: &str) {

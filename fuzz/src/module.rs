@@ -101,14 +101,19 @@ fn check_edits(plan: &Plan, module: &[u8]) {
     let planned = Plan { name: new, ..plan.clone() };
     assert_eq!(renamed, planned.build());
     assert_eq!(edit::hide_versions(module).map(|edited| edited.len()), Ok(module.len()));
-    if let Some((symbol, _)) = plan.versions.first().filter(|_| plan.extended_versions.is_empty()) {
-        let crcs = |file: &[u8]| read(file).versions.map(|versions| versions.into_iter().map(|one| one.1).collect::<Vec<_>>());
-        let edited = edit::change_version(module, symbol).expect("the symbol has a version");
-        let mut expected = crcs(module).unwrap_or_default();
-        expected[0] = !expected[0];
-        assert_eq!(crcs(&edited), Some(expected));
-        assert_eq!(edit::rename_version(module, symbol).map(|edited| crcs(&edited)), Ok(crcs(module)));
+    let versions = if plan.extended_versions.is_empty() { &plan.versions } else { &plan.extended_versions };
+    if let Some((symbol, _)) = versions.first() {
+        check_version_edits(module, symbol);
     }
+}
+
+fn check_version_edits(module: &[u8], symbol: &str) {
+    let crcs = |file: &[u8]| -> Vec<u32> { read(file).versions.into_iter().flatten().map(|version| version.1).collect() };
+    let edited = edit::change_version(module, symbol).expect("the symbol has a version");
+    let mut expected = crcs(module);
+    expected[0] = !expected[0];
+    assert_eq!(crcs(&edited), expected);
+    assert_eq!(edit::rename_version(module, symbol).map(|edited| crcs(&edited)), Ok(crcs(module)));
 }
 
 /// A damage does no harm to what does not depend on it.

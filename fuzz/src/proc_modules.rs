@@ -1,19 +1,17 @@
 //! Target `proc_modules`: the bytes as `/proc/modules`.
 
-use modfile::proc_modules::{BadLine, ProcModule, State, parse, parse_line};
+use modfile::proc_modules::{ProcModule, State, parse, parse_line};
 
 use crate::{
     Seed,
     promises::{as_text, check_cut_text},
 };
 
-fn read(text: &str) -> Vec<Result<ProcModule, BadLine>> {
-    parse(text).collect()
-}
-
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
-    for line in check_cut_text(&as_text(data), read) {
+    let text = as_text(data);
+    check_cut_text(&text, parse);
+    for line in parse(&text) {
         match line {
             Ok(module) => {
                 let written = write(&module);

@@ -17,17 +17,38 @@ pub(crate) fn cut(data: &[u8]) -> usize {
 }
 
 /// What was read of an input's beginning does not change with what follows, but for the item that the cut goes through.
-pub(crate) fn check_cut<T: PartialEq + Debug>(data: &[u8], read: impl Fn(&[u8]) -> Vec<T>) -> Vec<T> {
-    let whole = read(data);
-    let start = read(&data[..cut(data)]);
-    let settled = start.len().saturating_sub(1);
-    assert_eq!(start.get(..settled), whole.get(..settled), "what follows changes what came before");
-    whole
+pub(crate) fn check_cut<'a, T, I>(data: &'a [u8], read: impl Fn(&'a [u8]) -> I)
+where
+    T: PartialEq + Debug,
+    I: Iterator<Item = T>,
+{
+    check_start(read(data), read(&data[..cut(data)]));
 }
 
 /// The same for readers of text.
-pub(crate) fn check_cut_text<T: PartialEq + Debug>(text: &str, read: impl Fn(&str) -> Vec<T>) -> Vec<T> {
-    check_cut(text.as_bytes(), |bytes| read(&as_text(bytes)))
+pub(crate) fn check_cut_text<'a, T, I>(text: &'a str, read: impl Fn(&'a str) -> I)
+where
+    T: PartialEq + Debug,
+    I: Iterator<Item = T>,
+{
+    let at = (0..=cut(text.as_bytes())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    check_start(read(text), read(&text[..at]));
+}
+
+/// All items of `start` but its last are those of `whole`.
+fn check_start<T: PartialEq + Debug>(mut whole: impl Iterator<Item = T>, start: impl Iterator<Item = T>) {
+    let mut start = start.peekable();
+    while let Some(item) = start.next().filter(|_| start.peek().is_some()) {
+        assert_eq!(whole.next(), Some(item), "what follows changes what came before");
+    }
+}
+
+/// What is written and read again is what it was.
+pub(crate) fn check_same<T: PartialEq + Debug>(mut again: impl Iterator<Item = T>, before: impl Iterator<Item = T>) {
+    for item in before {
+        assert_eq!(again.next(), Some(item));
+    }
+    assert_eq!(again.next(), None);
 }
 
 /// Bytes as the tools take them for text.

@@ -59,7 +59,7 @@ fn check_read<T: DeserializeOwned + PartialEq + Debug>(data: &[u8], messages: &[
 
 /// Messages of each kind, some in one piece.
 pub fn seeds() -> Vec<Seed> {
-    let (path, params) = || -> (String, String) { ("/modules/a.ko".into(), "x=1".into()) }();
+    let (path, params) = ("/modules/a.ko".to_owned(), "x=1".to_owned());
     let (argv, env) = (vec!["/bin/true".to_owned()], vec![("PATH".to_owned(), "/bin".to_owned())]);
     let requests = [
         Request::Start(Job::Exec { argv, env }),
@@ -78,13 +78,13 @@ pub fn seeds() -> Vec<Seed> {
         Request::Log,
         Request::Uevents,
     ];
-    let ending = Ending { how: How::Exited(0), raw: Some(-1), stdout: b"out".to_vec(), stderr: vec![] };
+    let ending = Ending { how: How::Exited(0), raw: vec![-1], stdout: b"out".to_vec(), stderr: vec![] };
     let replies = [
         Reply::Ready { version: 2, release: "6.1.0".into() },
         Reply::Started { job: 1, pid: 100 },
         Reply::Running,
         Reply::Ended(ending.clone()),
-        Reply::Ended(Ending { how: How::Signalled(9), raw: None, ..ending }),
+        Reply::Ended(Ending { how: How::Signalled(9), raw: vec![], ..ending }),
         Reply::Content(b"content".to_vec()),
         Reply::Names(vec!["a".into(), "b".into()]),
         Reply::Opened { file: 3 },

@@ -81,7 +81,9 @@ fn unpack_xz(file: &[u8], module: &mut Vec<u8>, limit: u64) -> Result<(), String
     // No limit on the decoder's memory: it is the dictionary's size, which the limit on the output bounds.
     let decoder = Stream::new_stream_decoder(u64::MAX, liblzma::stream::CONCATENATED);
     let mut decoder = decoder.map_err(xz_words)?;
-    let size = xz_size(file).unwrap_or(4 * file.len() as u64).min(limit) as usize;
+    // The hint is what the file says of itself: it is believed as far as modules are usually compressed.
+    let (usual, most) = (4 * file.len() as u64, (64 * file.len() as u64).min(limit));
+    let size = xz_size(file).unwrap_or(usual).min(most) as usize;
     if module.capacity() / WASTE_MAX > size {
         *module = Vec::new();
     }

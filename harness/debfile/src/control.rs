@@ -9,7 +9,7 @@ pub type Stanza = BTreeMap<String, String>;
 pub type Index = BTreeMap<String, Stanza>;
 
 /// The stanzas of a file, in order; lines that belong to none, and comments, are skipped.
-pub(super) fn stanzas(text: &str) -> impl Iterator<Item = Stanza> {
+pub fn stanzas(text: &str) -> impl Iterator<Item = Stanza> {
     let mut lines = text.lines().filter(|line| !line.starts_with('#'));
     std::iter::from_fn(move || {
         let mut stanza = Stanza::new();
@@ -36,7 +36,7 @@ pub(super) fn stanzas(text: &str) -> impl Iterator<Item = Stanza> {
 }
 
 /// Order of two package versions as dpkg sees them (deb-version(7)): epoch, then upstream, then revision.
-pub(super) fn compare_versions(a: &str, b: &str) -> Ordering {
+pub fn compare_versions(a: &str, b: &str) -> Ordering {
     let parts = |version: &str| {
         let (epoch, rest) = version.split_once(':').unwrap_or(("0", version));
         let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, "0"));
@@ -56,13 +56,18 @@ fn compare_parts(a: &str, b: &str) -> Ordering {
         let (text_a, text_b) = (take(&mut a, |c| !c.is_ascii_digit()), take(&mut b, |c| !c.is_ascii_digit()));
         let weights = |text: &str| text.chars().map(weight).chain([0]).collect::<Vec<_>>();
         let (digits_a, digits_b) = (take(&mut a, |c| c.is_ascii_digit()), take(&mut b, |c| c.is_ascii_digit()));
-        let number = |digits: &str| digits.parse::<u64>().unwrap_or(0);
         let order = weights(text_a).cmp(&weights(text_b)).then(number(digits_a).cmp(&number(digits_b)));
         if order.is_ne() {
             return order;
         }
     }
     Ordering::Equal
+}
+
+/// Digits as something that compares as the number does: without zeros in front the longer one is the larger.
+fn number(digits: &str) -> (usize, &str) {
+    let digits = digits.trim_start_matches('0');
+    (digits.len(), digits)
 }
 
 fn take<'a>(text: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str {
@@ -106,6 +111,8 @@ mod tests {
             "7.3.4-1~bpo13+1",
             "7.3.4-1",
             "1:1-1",
+            "1:18446744073709551615",
+            "1:18446744073709551616",
         ];
         for pair in sorted.windows(2) {
             assert_eq!(compare_versions(pair[0], pair[1]), Ordering::Less, "{pair:?}");
