@@ -1,7 +1,9 @@
 //! The command line: arguments become one job, its result an exit code.
 
+mod behaviours;
 mod doctor;
 mod shell;
+mod triage;
 
 use std::{
     path::{Path, PathBuf},
@@ -65,9 +67,11 @@ enum Command {
     Run(RunArgs),
     /// List scenarios, and what each of them tests
     List {
-        /// Only these: parts of `group::name`
+        /// Only these, with all that is known of them: parts of `group::name`
         filters: Vec<String>,
     },
+    /// Show what holds on which kernel, statement by statement, as Markdown: docs/behaviours.md
+    Behaviours(behaviours::BehavioursArgs),
     /// List, fetch and update kernels
     Kernels {
         #[command(subcommand)]
@@ -86,6 +90,8 @@ enum Command {
     },
     /// Say what this machine has and lacks
     Doctor,
+    /// Find in a kernel's log what means trouble; exit code 1 when something does
+    Triage(triage::TriageArgs),
     /// Compare modutils with the tools it stands in for
     Compare {
         #[command(subcommand)]
@@ -192,12 +198,14 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         match &self.command {
             Command::Run(args) => return self.global.run(args),
-            Command::List { filters } => list(filters)?,
+            Command::List { filters } => behaviours::list(filters)?,
+            Command::Behaviours(args) => return behaviours::run(args),
             Command::Kernels { command } => self.global.kernels(command)?,
             Command::Peers { command } => {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
             }
             Command::Shell { kernel } => shell::run(&self.global.rig()?, kernel)?,
+            Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);
@@ -230,7 +238,7 @@ impl Global {
 
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
         let catalog = self.catalog()?;
-        let kernels = known(&catalog, &args.kernels)?;
+        let kernels = columns(&catalog, &args.kernels)?;
         let scenarios = select(&args.filters)?;
         let mut rig = self.rig()?;
         rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
@@ -316,13 +324,21 @@ impl Global {
         let rig = self.rig()?;
         println!("seconds, median of {rounds} (ratio to bare)");
         println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
-        for name in known(&rig.catalog, kernels)? {
+        for name in columns(&rig.catalog, kernels)? {
             let prepared = rig.prepare(&name, Machine::DEFAULT)?;
             let boots = boot::boots(&rig.host, &prepared, rounds)?;
             let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
             println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
         }
         Ok(())
+    }
+}
+
+/// The kernels that were given, or all columns of the matrix.
+fn columns(catalog: &Kernels, names: &[String]) -> Result<Vec<String>> {
+    match names {
+        [] => Ok(catalog.columns().map(str::to_owned).collect()),
+        names => known(catalog, names),
     }
 }
 
@@ -359,13 +375,6 @@ fn nearest(filter: &str) -> Option<String> {
     let likeness = |name: &String| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
     let names = scenarios::all().flat_map(|scenario| [scenario.group.into(), scenario.name.into(), scenario.path()]);
     names.max_by_key(likeness).filter(|name| likeness(name) > 700)
-}
-
-fn list(filters: &[String]) -> Result<()> {
-    for scenario in select(filters)? {
-        println!("{:52} {}", scenario.path(), scenario.claim.statement);
-    }
-    Ok(())
 }
 
 /// What the records amount to. A finding outweighs a fault of the rig.

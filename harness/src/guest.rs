@@ -16,18 +16,20 @@ use modfile::{
     proc_modules::{self, ProcModule, State},
 };
 use modrig_agent::{
-    call::{Call, DIRECTORY, HELPERS},
+    call::{Call, DIRECTORY, HELPERS, HOTPLUG_LOG},
     wire::{Ending, Job, OpenId, Reply, Request},
 };
 
 use crate::{
     behaviour::Version,
     check::{Check, Stop},
-    console::Event,
     errno::Errno,
     error::{Context as _, Error},
     image::{module_directory, module_path},
     kernel::version_of,
+    machine::Device,
+    text,
+    triage::{AllowList, Event},
     vm::{SLICE, Trouble, Vm},
 };
 
@@ -58,7 +60,9 @@ pub struct Guest {
 
 impl Guest {
     /// A guest on a machine whose agent is ready.
-    pub fn new(vm: Vm) -> Self {
+    pub fn new(mut vm: Vm) -> Self {
+        let allowed = AllowList::embedded().on(Some(version_of(vm.release())));
+        vm.console_mut().allow(allowed);
         Self { vm, log: Vec::new(), uevents: Vec::new(), transcript: Transcript::new() }
     }
 
@@ -72,14 +76,15 @@ impl Guest {
         version_of(self.release())
     }
 
-    /// What its console showed that a healthy kernel does not print.
-    pub fn events(&self) -> &[Event] {
+    /// What its console showed that a healthy kernel does not print. After this the log is taken as complete.
+    pub fn events(&mut self) -> &[Event] {
+        self.vm.console_mut().finish();
         self.vm.console().events()
     }
 
     /// The end of its console's log.
     pub fn console_excerpt(&self) -> String {
-        self.vm.console().excerpt(25)
+        self.vm.console().excerpt(25, None)
     }
 
     /// The kernel's log since the guest was restored, as its console showed it.
@@ -95,9 +100,16 @@ impl Guest {
     /// Looks once more at the console, for what the kernel printed after its last answer.
     ///
     /// # Errors
-    /// The guest is in trouble.
+    /// It reports something that nobody expects, be it a warning, or does not report what is expected.
     pub fn settle(&mut self) -> Check {
-        Ok(self.vm.settle()?)
+        self.vm.settle()?;
+        if let Some(event) = self.events().iter().find(|event| event.is_trouble()).cloned() {
+            return Err(self.vm.reported(&event).into());
+        }
+        match self.vm.console().missing()[..] {
+            [] => Ok(()),
+            [title, ..] => Err(Stop::failed(format!("the kernel should report `{title}`, and does not"))),
+        }
     }
 
     /// Gives what follows the whole time that one case has.
@@ -209,6 +221,14 @@ impl Guest {
     /// It cannot be written.
     pub fn put(&mut self, path: &str, bytes: &[u8]) -> Check {
         self.write_file(path, bytes, 0o644)
+    }
+
+    /// A file with these bytes that may be executed.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn put_program(&mut self, path: &str, bytes: &[u8]) -> Check {
+        self.write_file(path, bytes, 0o755)
     }
 
     /// `init_module` of bytes given here, as a module named in `what`.
@@ -334,9 +354,13 @@ impl Guest {
     /// # Errors
     /// As [`Guest::run`].
     pub fn start_run(&mut self, tool: &str, args: &[&str]) -> Check<Running> {
-        let mut argv = vec![format!("/sbin/{tool}")];
-        argv.extend(args.iter().map(|arg| (*arg).to_owned()));
-        let what = format!("{tool} {}", args.join(" ")).trim_end().to_owned();
+        self.start_program(format!("/sbin/{tool}"), args)
+    }
+
+    fn start_program(&mut self, path: String, args: &[&str]) -> Check<Running> {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let what = format!("{name} {}", args.join(" ")).trim_end().to_owned();
+        let argv = [path].into_iter().chain(args.iter().map(|arg| (*arg).to_owned())).collect();
         let env = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         self.start(Job::Exec { argv, env }, what)
     }
@@ -348,6 +372,23 @@ impl Guest {
     pub fn finish_run(&mut self, mut running: Running) -> Check<Ran> {
         let ending = self.wait_for(&mut running)?;
         Ok(Ran { what: running.what, ending })
+    }
+
+    /// Loads and unloads modules from as many threads as there are names, all at once, each so many times. How many
+    /// loads and how many unloads of each thread succeeded.
+    ///
+    /// # Errors
+    /// It does not come to its end, or the guest is in trouble.
+    pub fn storm(&mut self, rounds: u32, names: &[&str]) -> Check<Vec<(u32, u32)>> {
+        let paths: Vec<String> = names.iter().map(|name| self.path_of(name)).collect();
+        let rounds = rounds.to_string();
+        let args: Vec<&str> = [&*rounds].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let running = self.start_program(helper("storm"), &args)?;
+        let ran = self.finish_run(running)?;
+        ran.succeeds()?;
+        let counts = |line: &str| line.split_once(' ').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        let counts: Option<Vec<_>> = ran.stdout().lines().map(counts).collect();
+        counts.ok_or_else(|| Error::new("the storm's results make no sense").into())
     }
 
     /// modprobe's configuration.
@@ -386,6 +427,16 @@ impl Guest {
             calls.push(call);
         }
         Ok(calls)
+    }
+
+    /// The only call of our helper so far.
+    ///
+    /// # Errors
+    /// There are none, or several.
+    pub fn only_call(&mut self) -> Check<Call> {
+        let mut calls = self.calls()?;
+        same("number of calls of the helper", &calls.len().to_string(), "1")?;
+        Ok(calls.remove(0))
     }
 
     // What is loaded.
@@ -542,9 +593,10 @@ impl Guest {
         Ok(&self.uevents)
     }
 
-    /// An oops, BUG or panic whose title contains this text is what the scenario wants to see, and no trouble.
-    pub fn expect_fault(&mut self, text: &'static str) {
-        self.vm.expect_fault(text);
+    /// An event of the kernel's log with this title (docs/triage.md) shall come, and is no trouble. `*` stands for any
+    /// text. Without it the scenario fails, and with any other, be it a warning.
+    pub fn expect_splat(&mut self, title: &'static str) {
+        self.vm.console_mut().expect(title);
     }
 
     /// Waits until something holds.
@@ -562,6 +614,41 @@ impl Guest {
             pause = (pause * 2).min(Duration::from_millis(200));
         }
         Ok(())
+    }
+
+    // Devices.
+
+    /// Gives the machine a device, under a name for [`Guest::unplug`].
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn plug(&mut self, device: Device, id: &str) -> Check {
+        Ok(self.vm.plug(device, id)?)
+    }
+
+    /// Starts a listener that runs modprobe for every device that appears from now on, as udev does.
+    ///
+    /// # Errors
+    /// It does not start, or the guest is in trouble.
+    pub fn listen_for_devices(&mut self) -> Check {
+        self.start_program(helper("hotplug"), &[])?;
+        self.eventually("the listener listens", |guest| guest.exists(HOTPLUG_LOG))
+    }
+
+    /// What the listener has run modprobe for, with the exit code: `ALIAS EXIT_CODE`, oldest first.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn devices_heard_of(&mut self) -> Check<Vec<String>> {
+        Ok(self.read(HOTPLUG_LOG)?.lines().map(str::to_owned).collect())
+    }
+
+    /// Takes a device away again; the kernel has let go of it when this ends.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn unplug(&mut self, id: &str) -> Check {
+        Ok(self.vm.unplug(id)?)
     }
 
     // Files.
@@ -746,6 +833,6 @@ fn unexpected(what: &str, reply: &Reply) -> Stop {
     match reply {
         Reply::Errno(errno) => Stop::failed(format!("{what}: {}", Errno(*errno))),
         Reply::Refused(reason) => Error::new(format!("{what}: the agent refuses: {reason}")).into(),
-        other => Error::new(format!("{what}: the agent answers {other:?}")).into(),
+        other => Error::new(format!("{what}: the agent answers {}", text::beginning(other, 80))).into(),
     }
 }

@@ -8,14 +8,16 @@
 //! - [`module`]: guest modules, built by each kernel's own kbuild
 //! - [`toolset`]: whose module tools a guest has
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
+//! - [`behaviour`], [`triage`]: what differs by kernel; what in its log means trouble
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
-//! - [`check`], [`errno`], [`behaviour`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
-//! - [`scenarios`]: the scenarios
+//! - [`check`], [`errno`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
+//! - [`scenarios`], [`literature`]: the scenarios; what else the articles say
 //! - [`compare`]: our module tools beside the real kmod
 //! - [`run`], [`suite`]: one case, many cases
-//! - [`report`], [`mod@bench`], [`cli`]: what people see
+//! - [`report`], [`behaviours`], [`mod@bench`], [`cli`]: what people see
 
 pub mod behaviour;
+pub mod behaviours;
 pub mod bench;
 pub mod cache;
 pub mod check;
@@ -29,7 +31,9 @@ pub mod guest;
 pub mod image;
 pub mod interrupt;
 pub mod kernel;
+pub mod literature;
 pub mod machine;
+pub mod media;
 pub mod memo;
 pub mod module;
 pub mod peers;
@@ -43,4 +47,5 @@ pub mod scenarios;
 pub mod suite;
 pub mod text;
 pub mod toolset;
+pub mod triage;
 pub mod vm;

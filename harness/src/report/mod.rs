@@ -15,6 +15,7 @@ use crate::{
     cache::Digest,
     error::{Blame, Context as _, Error, Result},
     guest::Step,
+    triage::Event,
     vm::accel::Accel,
 };
 
@@ -87,8 +88,8 @@ pub struct Record {
     pub claim: String,
     /// How it ended.
     pub verdict: Verdict,
-    /// Lines of the console that a healthy kernel does not print.
-    pub events: Vec<String>,
+    /// What the console showed that a healthy kernel does not print.
+    pub events: Vec<Event>,
     /// What was done in the guest, and what came of it.
     pub steps: Vec<Step>,
     /// The kernel's log since the guest was restored, cut in the middle beyond [`Record::LOG_BYTES_MAX`].

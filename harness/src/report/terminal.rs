@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use anstyle::{AnsiColor, Style};
 
 use super::{Record, Verdict};
+use crate::triage::{Severity, Standing};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -115,6 +116,14 @@ pub fn story(record: &Record) -> String {
             let _ = writeln!(text, "     {}", indented(why));
         }
         Verdict::Passed => {}
+    }
+    for event in record.events.iter().filter(|event| event.severity > Severity::Info) {
+        let standing = match &event.standing {
+            Standing::Unexpected => "",
+            Standing::Expected => " (expected)",
+            Standing::Allowed(_) => " (allowed)",
+        };
+        let _ = writeln!(text, "     kernel: {}{standing}", event.title);
     }
     let _ = writeln!(text, "     again: {}", record.rerun);
     text

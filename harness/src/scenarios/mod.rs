@@ -7,9 +7,17 @@ mod damage;
 mod duplicates;
 mod faults;
 mod files;
+mod helper;
+mod hotplug;
 mod insert;
+mod inspect;
 mod licences;
+mod livepatch;
+mod media;
+mod mutex;
+mod on_demand;
 mod parameters;
+mod policy;
 mod request_module;
 mod smp;
 mod states;
@@ -27,6 +35,7 @@ use crate::scenario::Scenario;
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         insert::ALL,
+        inspect::ALL,
         parameters::ALL,
         duplicates::ALL,
         versions::ALL,
@@ -41,7 +50,14 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         request_module::ALL,
         stub::ALL,
         smp::ALL,
+        media::ALL,
+        hotplug::ALL,
+        helper::ALL,
         triggers::ALL,
+        on_demand::ALL,
+        policy::ALL,
+        livepatch::ALL,
+        mutex::ALL,
         tools::ALL,
     ]
     .into_iter()
@@ -62,6 +78,16 @@ mod tests {
             assert!(!scenario.claim.statement.is_empty(), "{} says not what it tests", scenario.path());
         }
         assert!(seen.len() >= 30, "{}", seen.len());
+    }
+
+    #[test]
+    fn stock_modules_are_kept_and_asked_for_where_they_are() {
+        for scenario in all() {
+            for module in scenario.stock {
+                assert!(crate::kernel::KEPT.contains(module), "{}: {module}", scenario.path());
+                assert!(scenario.machine.drivers, "{} runs on a kernel without stock modules", scenario.path());
+            }
+        }
     }
 
     #[test]

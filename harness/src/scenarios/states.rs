@@ -6,11 +6,7 @@ use crate::{
     errno::Errno,
     guest::Guest,
     scenario,
-    scenario::{
-        Commit,
-        Literature::{Framework, RequestModule},
-        Scenario,
-    },
+    scenario::{Commit, Literature::Framework, Scenario},
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -45,9 +41,6 @@ pub(super) const ALL: &[Scenario] = &[
         .modules(&["init_fails"])
         .claim(Framework, "insmod gets whatever error init returns")
         .until_fact(EEXIST_OF_INIT_BECOMES.turn(), "but not EEXIST, which means loaded: it becomes EBUSY"),
-    scenario!(mutex_makes_the_other_wait)
-        .modules(&["mutex_pair"])
-        .claim(RequestModule, "DEFINE_MUTEX: one thread holds the mutex, the other sleeps until it is released"),
 ];
 
 fn notifiers_hear_of_each_state(guest: &mut Guest) -> Check {
@@ -111,9 +104,4 @@ fn init_returning_eexist(guest: &mut Guest) -> Check {
     let params = format!("result=-{}", libc::EEXIST);
     guest.load_with("init_fails", &params)?.returns(EEXIST_OF_INIT_BECOMES.on(guest.version()))?;
     guest.is_absent("init_fails")
-}
-
-fn mutex_makes_the_other_wait(guest: &mut Guest) -> Check {
-    guest.load("mutex_pair")?.succeeds()?;
-    guest.logged("mutex_pair: counted to 4000, one has waited")
 }

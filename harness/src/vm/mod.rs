@@ -8,10 +8,11 @@ use std::{
 };
 
 use modrig_agent::wire::{self, Reply, Request, WIRE_VERSION};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub mod accel;
 mod channels;
+mod device;
 mod qemu;
 mod qmp;
 pub mod snapshot;
@@ -20,11 +21,13 @@ mod watch;
 pub use qemu::Qemu;
 
 use crate::{
-    console::{Console, Severity},
+    console::Console,
     error::{Context as _, Error},
     interrupt,
     kernel::Kernel,
-    machine::Machine,
+    machine::{Device, Machine},
+    text,
+    triage::Event,
 };
 use accel::Accel;
 use channels::Channels;
@@ -36,6 +39,9 @@ pub const SLICE: Duration = Duration::from_secs(2);
 
 /// More console output than this, bytes, is a flood. A boot is about 25 KiB, an oops 4 KiB.
 const FLOOD_BYTES: u64 = 2 << 20;
+
+/// Lines of the log that go with a trouble.
+const EXCERPT_LINES: usize = 60;
 
 /// Kernel command line of every guest. The crypto self-tests cost a fifth of a boot; `no_timer_check` avoids a
 /// panic that TCG can provoke on a loaded host; `panic=-1` with `-no-reboot` makes a panic end QEMU, by a triple
@@ -150,7 +156,7 @@ impl Vm {
                 Err(Error::new(format!("the guest's agent speaks version {version}, this modrig {WIRE_VERSION}"))
                     .into())
             }
-            other => Err(Error::new(format!("the guest's agent began with {other:?}")).into()),
+            other => Err(Error::new(format!("the guest's agent began with {}", text::beginning(&other, 80))).into()),
         }
     }
 
@@ -164,9 +170,9 @@ impl Vm {
         &self.channels.console
     }
 
-    /// From now on, an event of the console whose title contains this text is no trouble.
-    pub fn expect_fault(&mut self, text: &'static str) {
-        self.channels.console.expect(text);
+    /// The same, to tell it what is expected and allowed, and that it is complete.
+    pub fn console_mut(&mut self) -> &mut Console {
+        &mut self.channels.console
     }
 
     /// Gives the next piece of work its whole time.
@@ -180,7 +186,11 @@ impl Vm {
     /// The log shows that the guest died.
     pub fn settle(&mut self) -> Result<(), Trouble> {
         while self.channels.console.received() <= FLOOD_BYTES && self.turn(Duration::ZERO)? {}
-        self.check_console()
+        if self.channels.console.is_reporting() {
+            self.drain()?;
+        }
+        self.check_console()?;
+        self.check_silence()
     }
 
     /// Has the guest end itself, and waits for that.
@@ -198,9 +208,19 @@ impl Vm {
     /// # Errors
     /// The guest died, hangs or sent nonsense.
     pub fn ask(&mut self, request: &Request) -> Result<Reply, Trouble> {
+        self.turn(Duration::ZERO)?;
+        self.check_silence()?;
         let frame = wire::encode(request).context(|| "cannot ask the guest's agent")?;
         self.channels.send(&frame).context(|| "cannot write to the guest")?;
         self.reply()
+    }
+
+    /// The agent speaks when it is asked: what it says unasked would be taken for the next answer.
+    fn check_silence(&self) -> Result<(), Trouble> {
+        match self.channels.link.len() {
+            0 => Ok(()),
+            count => Err(Error::new(format!("the guest sent {count} bytes that nobody asked for")).into()),
+        }
     }
 
     fn reply(&mut self) -> Result<Reply, Trouble> {
@@ -209,6 +229,32 @@ impl Vm {
                 Error::new("the guest sent bytes that are no message of its agent").because(cause).into()
             })
         })
+    }
+
+    /// Gives the machine another device, under a name that no other has.
+    ///
+    /// # Errors
+    /// QEMU refuses it, or the guest is in trouble.
+    pub fn plug(&mut self, device: Device, id: &str) -> Result<(), Trouble> {
+        if let Some(disc) = device::disc(device, id) {
+            self.command("blockdev-add", &disc, None)?;
+        }
+        self.command("device_add", &device::properties(device, id), None).map(drop)
+    }
+
+    /// Takes a device away, and waits until it is gone: of a card the guest must let go first.
+    ///
+    /// # Errors
+    /// There is none of this name, or the guest does not let go, or is in trouble.
+    pub fn unplug(&mut self, id: &str) -> Result<(), Trouble> {
+        self.command("device_del", &json!({ "id": id }), None)?;
+        loop {
+            let there = self.command("qom-list", &json!({ "path": "/machine/peripheral" }), None)?;
+            if !there.as_array().is_some_and(|names| names.iter().any(|child| child["name"] == id)) {
+                return Ok(());
+            }
+            self.turn(Duration::from_millis(5))?;
+        }
     }
 
     /// One command to QEMU's monitor, with a descriptor for it if one is given.
@@ -249,13 +295,15 @@ impl Vm {
 
     /// Whether the log shows that the kernel is no longer itself; then the rest of that report is awaited.
     fn check_console(&mut self) -> Result<(), Trouble> {
-        let faulty = |console: &Console| console.worst().is_some_and(|event| event.severity >= Severity::Fault);
-        if !faulty(&self.channels.console) {
+        if self.channels.console.fault().is_none() {
             return Ok(());
         }
         self.drain()?;
-        let worst = self.channels.console.worst().map(|event| event.title.clone()).unwrap_or_default();
-        Err(self.trouble(format!("the kernel reports: {worst}"), false))
+        // With the rest of the report its title may have become one that is expected.
+        match self.channels.console.fault() {
+            Some(event) => Err(self.reported(event)),
+            None => Ok(()),
+        }
     }
 
     /// Takes what is on its way, until the guest is quiet for a moment; a flood is cut off.
@@ -270,8 +318,8 @@ impl Vm {
         let said = self.process.end();
         // Whatever is still in the sockets belongs to the story.
         while let Ok(true) = self.channels.turn(Duration::ZERO) {}
-        match self.channels.console.worst().filter(|event| event.severity >= Severity::Fault) {
-            Some(event) => self.trouble(format!("the kernel reports: {}", event.title), false),
+        match self.channels.console.fault() {
+            Some(event) => self.reported(event),
             None if self.channels.console.received() > 0 => {
                 self.trouble(format!("the guest ended by itself (QEMU: {said})"), false)
             }
@@ -279,8 +327,13 @@ impl Vm {
         }
     }
 
+    /// The trouble that an event of the log is.
+    pub fn reported(&self, event: &Event) -> Trouble {
+        let what = format!("the kernel reports: {}", event.title);
+        Trouble::Guest { what, log: self.channels.console.excerpt(EXCERPT_LINES, Some(event)), never_spoke: false }
+    }
+
     fn trouble(&self, what: String, never_spoke: bool) -> Trouble {
-        const LINES: usize = 60;
-        Trouble::Guest { what, log: self.channels.console.excerpt(LINES), never_spoke }
+        Trouble::Guest { what, log: self.channels.console.excerpt(EXCERPT_LINES, None), never_spoke }
     }
 }
