@@ -1,4 +1,5 @@
-//! Target `depmod`: the bytes describe a few modules, of which depmod makes its indexes.
+//! Target `depmod`: the bytes describe a few modules, of which depmod makes its indexes; what is left of them stands for
+//! each of the lists that come with a kernel.
 
 use std::collections::BTreeSet;
 
@@ -22,13 +23,13 @@ pub fn check(data: &[u8]) {
     let Ok(plans) = plans(&mut bytes) else { return };
     let mut files: Vec<(String, Vec<u8>)> =
         plans.iter().enumerate().map(|(at, plan)| (format!("kernel/{}_{at}.ko", plan.name), plan.build())).collect();
-    match index(&files) {
+    match index(&files, None) {
         Ok(index) => check_index(&files, &index),
         Err(error) => assert!(matches!(error, depmod::Error::Cycles(_)), "{error}"),
     }
     if let (Some((_, first)), Ok(damage)) = (files.first_mut(), Damage::arbitrary(&mut bytes)) {
         *first = damage::apply(first, &[damage]).0;
-        let _ = index(&files);
+        let _ = index(&files, Some(bytes.take_rest()));
     }
 }
 
@@ -43,8 +44,11 @@ fn plans(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Vec<Plan>> {
     Ok(plans)
 }
 
-fn index(files: &[(String, Vec<u8>)]) -> Result<Vec<depmod::File>, depmod::Error> {
-    depmod::index(&files.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice())).collect::<Vec<_>>())
+fn index(files: &[(String, Vec<u8>)], list: Option<&[u8]>) -> Result<Vec<depmod::File>, depmod::Error> {
+    let files: Vec<_> = files.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice())).collect();
+    let names = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
+    let lists: Vec<_> = list.iter().flat_map(|list| names.map(|name| (name.to_owned(), *list))).collect();
+    depmod::index(&files, &lists)
 }
 
 fn check_index(files: &[(String, Vec<u8>)], index: &[depmod::File]) {
