@@ -1,6 +1,7 @@
 //! The command line: arguments become one job, its result an exit code.
 
 mod doctor;
+mod report;
 mod shell;
 
 use std::{
@@ -22,7 +23,7 @@ use crate::{
     machine::Machine,
     peers::Peers,
     progress::Progress,
-    report::{Record, terminal},
+    report::{Totals, collection::Collection, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
@@ -78,6 +79,8 @@ enum Command {
         #[command(subcommand)]
         command: ListCommand,
     },
+    /// Make tables, pages and files of records, and show what changed between two runs
+    Report(report::ReportArgs),
     /// Boot a kernel and get a prompt in the guest
     Shell {
         /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
@@ -114,6 +117,8 @@ struct RunArgs {
     /// Where one JSON record per case is written
     #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
     records: PathBuf,
+    #[command(flatten)]
+    outputs: report::Outputs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -192,6 +197,7 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         match &self.command {
             Command::Run(args) => return self.global.run(args),
+            Command::Report(args) => return report::run(args),
             Command::List { filters } => list(filters)?,
             Command::Kernels { command } => self.global.kernels(command)?,
             Command::Peers { command } => {
@@ -262,11 +268,15 @@ impl Global {
         bar.finish_and_clear();
         print!("{}", terminal::matrix(&kernels, &records));
         println!("records: {}", args.records.display());
+        let collection = Collection::of(records);
+        if !collection.records.is_empty() {
+            args.outputs.write(&collection)?;
+        }
         interrupt::check()?;
         if let Ok(Some(error)) = unwritten.into_inner() {
             return Err(error);
         }
-        Ok(ExitCode::from(exit_code(&records)))
+        Ok(ExitCode::from(Totals::of(&collection.records).exit_code()))
     }
 
     fn store(&self) -> Result<Store> {
@@ -366,15 +376,4 @@ fn list(filters: &[String]) -> Result<()> {
         println!("{:52} {}", scenario.path(), scenario.claim.statement);
     }
     Ok(())
-}
-
-/// What the records amount to. A finding outweighs a fault of the rig.
-fn exit_code(records: &[Record]) -> u8 {
-    let any = |word| records.iter().any(|record| record.verdict.word() == word);
-    match (any("failed"), any("broken"), records.is_empty()) {
-        (true, _, _) => 1,
-        (_, true, _) => 3,
-        (_, _, true) => 4,
-        _ => 0,
-    }
 }

@@ -72,7 +72,8 @@ const fn is_once(times: &u32) -> bool {
 }
 
 impl Step {
-    fn new(kind: Kind, action: String) -> Self {
+    /// A step that took no time and gave nothing yet.
+    pub(crate) fn new(kind: Kind, action: String) -> Self {
         Self {
             at_ms: 0,
             took_ms: 0,
