@@ -42,6 +42,7 @@ async function show(id) {
   if (record) dialog.replaceChildren(top_(link, id), evidence(record));
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
+  dialog.querySelector("[aria-current]").focus();
 }
 
 function top_(link, id) {
@@ -68,12 +69,11 @@ function evidence(record) {
   title.id = "case-title";
   const body = make("div", "body", title,
     make("p", "", record.claim, " ", make("span", "source", record.source)),
-    make("p", `verdict ${kind}`, kind));
+    make("p", "", make("b", kind, kind), ` on ${record.release ?? record.kernel} in ${record.duration_ms} ms`));
   if (why) body.append(make("pre", `why ${kind}`, why));
   if (help) body.append(make("p", "", `help: ${help}`));
   body.append(command("again", record.rerun));
   if (record.resume) body.append(command("look around in it", record.resume));
-  body.append(make("h3", "", "Where"), facts(record));
   if (record.steps.length) {
     body.append(make("h3", "", "What was done, and what came of it"), make("ol", "steps", ...record.steps.map(step)));
   }
@@ -85,6 +85,7 @@ function evidence(record) {
     body.append(make("h3", "", "The kernel's log around it"), logText(log, hot));
   }
   if (record.log.trim()) body.append(make("h3", "", "The kernel's log"), logText(record.log, hot));
+  body.append(make("h3", "", "Where and when"), facts(record));
   return body;
 }
 
@@ -94,7 +95,6 @@ function facts(record) {
     ["machine", record.machine],
     ["module tools", record.modutils],
     ["QEMU", `${record.qemu}, ${record.accel}`],
-    ["took", `${record.duration_ms} ms`],
     ["ended", record.ended.replace("T", " ").replace(/\.\d+Z|Z$/, " UTC")],
   ];
   return make("dl", "", ...pairs.filter(pair => pair[1]).map(
@@ -247,6 +247,7 @@ addEventListener("keydown", event => {
   form.elements.text.focus();
 });
 
+document.body.classList.add("scripted");
 form.hidden = false;
 filter();
 follow();
