@@ -10,7 +10,7 @@ static int __init holds_itself_init(void)
 
 static void __exit holds_itself_exit(void)
 {
-	pr_info("holds_itself: exit\n");
+	pr_info("holds_itself: exit, try_module_get = %d\n", try_module_get(THIS_MODULE));
 }
 
 module_init(holds_itself_init);

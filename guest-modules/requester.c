@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests a module for whoever writes to /dev/requester: "request NAME" or "nowait NAME".
- * Reading gives the name and what request_module returned.
+ * Requests a module for whoever writes to /dev/requester: "request NAME", "nowait NAME" or "try NAME".
+ * Reading gives the name and what request_module returned; for "try", how often try_then_request_module looked.
  *
  * A device and not a parameter, because the kernel holds a lock of the module while a parameter is set.
  */
@@ -14,6 +14,15 @@
 #include <linux/uaccess.h>
 
 static char answer[256];
+
+/* What it looks for is there at the second look, whatever the helper has done. */
+static int looked_for(const char *name)
+{
+	int looks = 0;
+
+	try_then_request_module(++looks > 1, "%s", name);
+	return looks;
+}
 
 static ssize_t requester_write(struct file *file, const char __user *data, size_t size, loff_t *offset)
 {
@@ -33,6 +42,8 @@ static ssize_t requester_write(struct file *file, const char __user *data, size_
 		ret = request_module("%s", name);
 	else if (!strcmp(verb, "nowait"))
 		ret = request_module_nowait("%s", name);
+	else if (!strcmp(verb, "try"))
+		ret = looked_for(name);
 	else
 		return -EINVAL;
 	snprintf(answer, sizeof(answer), "%s %d\n", name, ret);

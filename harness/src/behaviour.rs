@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use Source::{Code, Commit, Observed};
+use Source::{Code, Commit};
 
 /// A kernel version, `(6, 5)` for 6.5.
 pub type Version = (u32, u32);
@@ -78,7 +78,11 @@ impl<T> Fact<T> {
 pub const SECOND_LOADER_GETS: Fact<i64> = Fact {
     what: "a second finit_module of the same file, waiting for the first, returns",
     rows: &[
-        Row { since: (0, 0), value: -(libc::EEXIST as i64), source: Code("add_unformed_module(): the name is taken") },
+        Row {
+            since: (0, 0),
+            value: -(libc::EEXIST as i64),
+            source: Code("kernel/module.c of 5.10, add_unformed_module()"),
+        },
         Row {
             since: (6, 5),
             value: 0,
@@ -94,12 +98,12 @@ pub const SUSPICIOUS_RETURN: Fact<&str> = Fact {
         Row {
             since: (0, 0),
             value: "do_init_module: 'init_fails'->init suspiciously returned 1, it should follow 0/-E convention",
-            source: Code("do_init_module(); observed on 5.10 to 6.18"),
+            source: Code("kernel/module/main.c of 6.18, do_init_module()"),
         },
         Row {
-            since: (7, 0),
+            since: (7, 1),
             value: "init_fails: init suspiciously returned 1, it should follow 0/-E convention",
-            source: Code("do_init_module(); observed on 7.2 and 7.3"),
+            source: Commit("663385f9155f", "module: Simplify warning on positive returns from module_init()"),
         },
     ],
 };
@@ -111,7 +115,7 @@ pub const LOADER_OF_A_FAILING_FILE_GETS: Fact<i64> = Fact {
         Row {
             since: (0, 0),
             value: -(libc::EBUSY as i64),
-            source: Code("add_unformed_module(): the other one went away"),
+            source: Commit("0254127ab977", "module: Don't wait for GOING modules"),
         },
         Row {
             since: (6, 5),
@@ -128,9 +132,13 @@ pub const EEXIST_OF_INIT_BECOMES: Fact<i64> = Fact {
         Row {
             since: (0, 0),
             value: -(libc::EEXIST as i64),
-            source: Code("do_init_module(); observed on 5.10 to 6.18"),
+            source: Code("kernel/module/main.c of 6.18, do_init_module()"),
         },
-        Row { since: (7, 0), value: -(libc::EBUSY as i64), source: Code("do_init_module(); observed on 7.2 and 7.3") },
+        Row {
+            since: (7, 1),
+            value: -(libc::EBUSY as i64),
+            source: Commit("743f8cae549a", "module: Override -EEXIST module return"),
+        },
     ],
 };
 
@@ -141,12 +149,12 @@ pub const INHERITED_TAINT: Fact<&str> = Fact {
         Row {
             since: (0, 0),
             value: "uses_plain: module uses symbols from proprietary module exporter, inheriting taint.",
-            source: Code("inherit_taint(); observed on 5.10"),
+            source: Commit("262e6ae7081d", "modules: inherit TAINT_PROPRIETARY_MODULE"),
         },
         Row {
             since: (5, 19),
             value: "uses_plain: module uses symbols exporter_plain from proprietary module exporter, inheriting taint.",
-            source: Code("inherit_taint(); observed on 6.1 and later"),
+            source: Commit("8eac910a4934", "module: show disallowed symbol name for inherit_taint()"),
         },
     ],
 };
@@ -155,8 +163,12 @@ pub const INHERITED_TAINT: Fact<&str> = Fact {
 pub const OOPS_IN_INIT: Fact<&str> = Fact {
     what: "a write to address 0 in an init is reported with",
     rows: &[
-        Row { since: (0, 0), value: "Oops: 0002 [#1]", source: Code("__die_header() of arch/x86/kernel/dumpstack.c") },
-        Row { since: (6, 12), value: "Oops: Oops: 0002 [#1]", source: Code("die_addr(); observed on 6.12 and later") },
+        Row { since: (0, 0), value: "Oops: 0002 [#1]", source: Code("arch/x86/kernel/dumpstack.c, __die_header()") },
+        Row {
+            since: (6, 10),
+            value: "Oops: Oops: 0002 [#1]",
+            source: Commit("f9f62a877da1", "x86/dumpstack: Use uniform \"Oops: \" prefix for die() messages"),
+        },
     ],
 };
 
@@ -165,8 +177,16 @@ pub const STRING_TABLE_WITHOUT_END_IS: Fact<i64> = Fact {
     what: "a module whose symbol names do not end with NUL fails with",
     rows: &[
         // The last name goes on into what follows, and so is no known symbol.
-        Row { since: (0, 0), value: -(libc::ENOENT as i64), source: Observed("5.10 to 6.12") },
-        Row { since: (7, 0), value: -(libc::ENOEXEC as i64), source: Observed("7.2 and 7.3") },
+        Row {
+            since: (0, 0),
+            value: -(libc::ENOENT as i64),
+            source: Code("kernel/module.c of 5.10, simplify_symbols()"),
+        },
+        Row {
+            since: (6, 13),
+            value: -(libc::ENOEXEC as i64),
+            source: Commit("d979e3dffa93", "module: Additional validation in elf_validity_cache_strtab"),
+        },
     ],
 };
 
@@ -174,7 +194,24 @@ pub const STRING_TABLE_WITHOUT_END_IS: Fact<i64> = Fact {
 pub const STRUCT_MODULE_SIZE_IS_CHECKED: Fact<bool> = Fact {
     what: "a struct module of another size is refused",
     rows: &[
-        Row { since: (0, 0), value: false, source: Observed("5.10 and 6.1") },
-        Row { since: (6, 4), value: true, source: Code("elf_validity_cache_copy(); observed on 6.12 and later") },
+        Row { since: (0, 0), value: false, source: Code("kernel/module.c of 5.10, setup_load_info()") },
+        Row {
+            since: (6, 4),
+            value: true,
+            source: Commit("46752820f9ab", "module: add sanity check for ELF module section"),
+        },
+    ],
+};
+
+/// Whether exec of a file in no known format requests a module.
+pub const UNKNOWN_FORMAT_IS_ASKED_FOR: Fact<bool> = Fact {
+    what: "exec of a file of unknown format requests a module binfmt-XXXX",
+    rows: &[
+        Row { since: (0, 0), value: true, source: Code("search_binary_handler() of fs/exec.c") },
+        Row {
+            since: (6, 14),
+            value: false,
+            source: Commit("fa1bdca98d74", "exec: remove legacy custom binfmt modules autoloading"),
+        },
     ],
 };

@@ -211,6 +211,14 @@ impl Guest {
         self.write_file(path, bytes, 0o644)
     }
 
+    /// A file with these bytes that may be executed.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn put_program(&mut self, path: &str, bytes: &[u8]) -> Check {
+        self.write_file(path, bytes, 0o755)
+    }
+
     /// `init_module` of bytes given here, as a module named in `what`.
     ///
     /// # Errors
@@ -386,6 +394,16 @@ impl Guest {
             calls.push(call);
         }
         Ok(calls)
+    }
+
+    /// The only call of our helper so far.
+    ///
+    /// # Errors
+    /// There are none, or several.
+    pub fn only_call(&mut self) -> Check<Call> {
+        let mut calls = self.calls()?;
+        same("number of calls of the helper", &calls.len().to_string(), "1")?;
+        Ok(calls.remove(0))
     }
 
     // What is loaded.

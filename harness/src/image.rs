@@ -21,7 +21,8 @@ use crate::{
 const PROGRAMS: &str = "usr/sbin";
 
 /// Names under which the helper is put into [`HELPERS`]; what each does stands in the agent's `helper.rs`.
-const HELPER_NAMES: [&str; 7] = ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "kill-9", "record"];
+const HELPER_NAMES: [&str; 9] =
+    ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "kill-9", "record", "sleep-1", "sleep-6"];
 
 /// Mount points and what programs expect to exist.
 const DIRECTORIES: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
@@ -61,6 +62,12 @@ pub fn pack<'a>(
         fs::write(place.join("initramfs"), &bytes).context(|| format!("cannot write the image `{}`", place.display()))
     })?;
     Ok(Image { path: place.join("initramfs"), digest })
+}
+
+/// An image that was packed before, if it is still there.
+pub fn find(cache: &Cache, digest: &Digest) -> Option<Image> {
+    let place = cache.find("image", digest.as_str())?;
+    Some(Image { path: place.join("initramfs"), digest: digest.clone() })
 }
 
 /// The smallest archive that boots: this program as `/init`.

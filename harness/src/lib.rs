@@ -30,6 +30,7 @@ pub mod image;
 pub mod interrupt;
 pub mod kernel;
 pub mod machine;
+pub mod memo;
 pub mod module;
 pub mod peers;
 pub mod process;

@@ -2,20 +2,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Instant,
 };
 
 use chrono::{SubsecRound as _, Utc};
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, Digest},
     check::Stop,
     error::Result,
     guest::{Guest, Step},
     image::{self, Image},
     kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
     machine::Machine,
-    module,
+    memo, module,
     progress::Progress,
     report::{Record, Verdict},
     scenario::Scenario,
@@ -54,6 +55,9 @@ pub struct Prepared {
     pub guest: Snapshot,
 }
 
+/// An image, and what is missing in it: modules that do not compile, and the compiler's first error.
+type Packed = (Image, BTreeMap<String, String>);
+
 impl Rig {
     /// A rig with the embedded catalog and everything else as the environment says; shows nothing.
     ///
@@ -68,8 +72,8 @@ impl Rig {
     /// # Errors
     /// QEMU or the accelerator cannot be used.
     pub fn with(cache: Cache, progress: Progress, fetch: FetchOptions, accel: Choice) -> Result<Self> {
-        let qemu = Qemu::find()?;
-        let decision = accel::decide(accel)?;
+        let qemu = Qemu::find_known(&cache)?;
+        let decision = accel::decide_known(accel, &cache)?;
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
@@ -102,11 +106,34 @@ impl Rig {
         sources: &[(String, String)],
     ) -> Result<Prepared> {
         let kernel = self.store.resolve(&self.catalog, kernel)?;
-        let set = module::build(&self.store, &kernel, modules, sources)?;
-        let image = image::pack(&self.store.cache, &kernel, &self.tools, set.modules.values())?;
+        let (image, missing) = self.pack(&kernel, modules, sources)?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
         let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
-        Ok(Prepared { kernel, missing: set.failures, image, guest })
+        Ok(Prepared { kernel, missing, image, guest })
+    }
+
+    /// The image with these modules, and the modules that do not compile. What this very program has packed before is
+    /// known by what went into it: nothing has to be read and packed again only to learn its digest.
+    fn pack(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
+        let cache = &self.store.cache;
+        let Ok(own) = memo::stamp(Path::new("/proc/self/exe")) else { return self.pack_now(kernel, modules, sources) };
+        let texts = Digest::of(sources.iter().flat_map(|(name, text)| [name, text]));
+        let content = Digest::of([Digest::of(modules), texts, self.tools.digest()]);
+        let parts = [own.as_str(), kernel.digest.as_str(), content.as_str()];
+        if let Some((digest, missing)) = memo::recall(cache, "image", &parts)
+            && let Some(image) = image::find(cache, &digest)
+        {
+            return Ok((image, missing));
+        }
+        let (image, missing) = self.pack_now(kernel, modules, sources)?;
+        memo::remember(cache, "image", &parts, &(&image.digest, &missing));
+        Ok((image, missing))
+    }
+
+    fn pack_now(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
+        let set = module::build(&self.store, kernel, modules, sources)?;
+        let image = image::pack(&self.store.cache, kernel, &self.tools, set.modules.values())?;
+        Ok((image, set.failures))
     }
 
     /// Runs one case. Whatever happens, it ends in a record.

@@ -3,6 +3,7 @@
 use std::{fmt, fs, path::Path, sync::Arc};
 
 use crate::{
+    cache::Digest,
     error::{Context as _, Result},
     kernel::Store,
     peers::Peers,
@@ -98,6 +99,14 @@ impl Toolset {
             Choice::Kmod => "kmod",
             Choice::Busybox => "busybox",
         }
+    }
+
+    /// Of all files. Ours are part of this program, and named by its version here.
+    pub fn digest(&self) -> Digest {
+        let (name, ours) = (self.name(), self.choice == Choice::Modrig);
+        let program: &[u8] = if ours { &[] } else { &self.program };
+        let files = self.files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes]);
+        Digest::of([name.as_bytes(), program].into_iter().chain(files))
     }
 
     /// For people: `kmod 34.2-2`.

@@ -112,6 +112,21 @@ impl Act {
             .call(libc::SYS_socket, [family.into(), kind.into(), protocol.into()])
     }
 
+    /// Asks for the number of a network interface, in the way of if_nametoindex(3).
+    pub fn interface(name: &str) -> Self {
+        const SIZE_OF_IFREQ: usize = 40;
+        let socket = Self::socket(libc::AF_INET, libc::SOCK_DGRAM, 0);
+        let (file, mut request) = (socket.result(), name.as_bytes().to_vec());
+        request.resize(SIZE_OF_IFREQ, 0);
+        Self { what: format!("asking for the interface {name}"), ..socket }
+            .call(libc::SYS_ioctl, [file, (libc::SIOCGIFINDEX as i64).into(), request.into()])
+    }
+
+    /// `execve(2)` without arguments. Where it works, it does not return.
+    pub fn execute(path: &str) -> Self {
+        Self::new(format!("executing {path}")).call(libc::SYS_execve, [path.into(), 0.into(), 0.into()])
+    }
+
     /// `finit_module(2)` of a file.
     pub fn load(path: &str) -> Self {
         let open = Self::open(path, libc::O_RDONLY);

@@ -196,7 +196,7 @@ fn kernel_at(name: &str, line: &KernelLine, release: &str, place: &Path) -> Resu
         release: release.to_owned(),
         image,
         format,
-        config: Config::parse(&config),
+        config: Config::new(config),
         headers: Headers::Debian {
             suite: line.build_suite().to_owned(),
             compiler: line.compiler.clone(),

@@ -40,7 +40,7 @@ pub(super) fn kernel(cache: &Cache, name: &str) -> Result<Kernel> {
         None => Headers::Absent("a kernel file has no headers; name the tree it was built in".into()),
     };
     let (image, format) = vmlinux::find(&entry);
-    let config = Config::parse(&String::from_utf8_lossy(&read(&entry.join("config"))?));
+    let config = Config::new(String::from_utf8_lossy(&read(&entry.join("config"))?).into_owned());
     Ok(Kernel { name: name.to_owned(), release, image, format, config, headers, digest })
 }
 

@@ -11,7 +11,7 @@ mod signature;
 mod store;
 mod vmlinux;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 pub use catalog::{Catalog, Line, Locked, Package, Row};
 pub use control::{Index, Stanza};
@@ -64,13 +64,12 @@ pub enum ImageFormat {
 
 /// A kernel's `.config`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Config(BTreeMap<String, String>);
+pub struct Config(String);
 
 impl Config {
-    /// Reads the text of a `.config`.
-    pub fn parse(text: &str) -> Self {
-        let pairs = text.lines().filter_map(|line| line.strip_prefix("CONFIG_")?.split_once('='));
-        Self(pairs.map(|(key, value)| (key.to_owned(), value.trim_matches('"').to_owned())).collect())
+    /// Of the text of a `.config`.
+    pub fn new(text: String) -> Self {
+        Self(text)
     }
 
     /// Whether an option, named without `CONFIG_`, is built in.
@@ -79,8 +78,9 @@ impl Config {
     }
 
     /// Value of an option, named without `CONFIG_`.
-    pub fn get(&self, option: &str) -> Option<&str> {
-        self.0.get(option).map(String::as_str)
+    pub fn get<'a>(&'a self, option: &str) -> Option<&'a str> {
+        let value = |line: &'a str| line.strip_prefix("CONFIG_")?.strip_prefix(option)?.strip_prefix('=');
+        self.0.lines().find_map(value).map(|value| value.trim_matches('"'))
     }
 }
 

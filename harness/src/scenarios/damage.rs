@@ -8,7 +8,10 @@ use crate::{
     errno::Errno,
     guest::{Guest, Returned},
     scenario,
-    scenario::{Literature::Framework, Scenario},
+    scenario::{
+        Literature::{Framework, Kernel},
+        Scenario,
+    },
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -17,7 +20,7 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "the loader checks magic, type, machine and the section table's place in the ELF header"),
     scenario!(class_and_byte_order_are_not_checked)
         .modules(&["hello"])
-        .claim(Framework, "a module for another word size or byte order is refused (nobody looks at these two bytes)"),
+        .claim(Framework, "of the ELF identification only the magic is looked at, not word size and byte order"),
     scenario!(a_file_cut_short_is_enoexec)
         .modules(&["hello"])
         .claim(Framework, "a file that ends early is refused, wherever it ends"),
@@ -30,14 +33,14 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(a_symbol_table_is_needed)
         .modules(&["hello"])
         .claim(Framework, "a module whose symbols were stripped cannot be loaded"),
-    scenario!(string_tables_need_an_end).modules(&["hello"]).claim(
-        Framework,
-        "a string table that does not end with NUL is refused (on 7.2 and later; before, it is read beyond)",
-    ),
-    scenario!(struct_module_must_fit).modules(&["hello"]).claim(
-        Framework,
-        "a module built with another struct module is refused (by its size: on 6.12 and later, not on 6.1)",
-    ),
+    scenario!(string_tables_need_an_end)
+        .modules(&["hello"])
+        .claim(Framework, "the symbols' string table is taken as it is: a last name without NUL is read on beyond it")
+        .until_fact(STRING_TABLE_WITHOUT_END_IS.turn(), "a table that does not end with NUL is refused"),
+    scenario!(struct_module_must_fit)
+        .modules(&["hello"])
+        .claim(Framework, "nobody compares the size of a module's struct module with the kernel's")
+        .until_fact(STRUCT_MODULE_SIZE_IS_CHECKED.turn(), "a module whose struct module has another size is refused"),
     scenario!(struct_module_must_be_there)
         .modules(&["hello"])
         .claim(Framework, "a file without .gnu.linkonce.this_module is no module"),
@@ -47,13 +50,12 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(relocations_need_zeros)
         .modules(&["hello"])
         .claim(Framework, "on x86-64 a place that is relocated must hold zero before"),
-    scenario!(a_mark_without_a_signature_is_no_signature).modules(&["hello"]).claim(
-        Framework,
-        "a file that ends with the mark of a signature must have a valid one (no: it counts as unsigned)",
-    ),
+    scenario!(a_mark_without_a_signature_is_no_signature)
+        .modules(&["hello"])
+        .claim(Kernel, "a file that ends with the mark of a signature and has none counts as unsigned"),
     scenario!(a_signature_that_is_none_is_ebadmsg)
         .modules(&["hello"])
-        .claim(Framework, "a signature that cannot be read is refused, also where signatures are not required"),
+        .claim(Kernel, "a signature that cannot be read is refused, also where signatures are not required"),
     scenario!(names_are_not_checked)
         .modules(&["hello"])
         .claim(Framework, "a module is called what its struct module says, whatever that is"),

@@ -6,7 +6,11 @@ use crate::{
     errno::Errno,
     guest::Guest,
     scenario,
-    scenario::{Literature::Framework, Scenario},
+    scenario::{
+        Code,
+        Literature::{Framework, Kernel},
+        Scenario,
+    },
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -15,30 +19,34 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "a module's name is unique: loading it twice fails"),
     scenario!(same_file_shares_the_result)
         .modules(&["slow_init"])
-        .claim(Framework, "a second load of a module that is coming fails (it waits; since 6.5 it shares the result)"),
+        .claim(Framework, "a second load of a module that is coming fails at once with EEXIST")
+        .until("3.7", Code("kernel/module.c of 3.7, load_module()"), "it waits for the first, then fails with EEXIST")
+        .until_fact(SECOND_LOADER_GETS.turn(), "it waits for the first and gets its result, if it is of the same file"),
     scenario!(shared_result_ignores_parameters)
         .modules(&["slow_init"])
         .since(6, 5)
-        .claim(Framework, "a load's own parameters are checked (not of one that shares another's result, since 6.5)"),
+        .claim(Kernel, "a load that shares another's result does not read its own parameters"),
     scenario!(other_file_waits_and_fails)
         .modules(&["slow_init"])
-        .claim(Framework, "a second load from another file waits for the first and fails with EEXIST"),
-    scenario!(failure_is_shared_too).modules(&["slow_exporter"]).claim(
-        Framework,
-        "when the first load fails, who waited fails with EBUSY (since 6.5, of the same file, alike)",
-    ),
+        .claim(Kernel, "a second load from another file waits for the first and fails with EEXIST"),
+    scenario!(failure_is_shared_too)
+        .modules(&["slow_exporter"])
+        .claim(Kernel, "when the first load fails, a second of the same file that waited fails with EBUSY")
+        .until_fact(LOADER_OF_A_FAILING_FILE_GETS.turn(), "it fails as the first did"),
     scenario!(other_file_of_a_failing_load_is_ebusy)
         .modules(&["slow_exporter"])
-        .claim(Framework, "when the first load fails, a load from another file that waited for it fails with EBUSY"),
+        .claim(Kernel, "when the first load fails, a load from another file that waited for it fails with EBUSY"),
     scenario!(leaving_is_ebusy)
         .modules(&["slow_exit"])
-        .claim(Framework, "a module that is going cannot be loaded until it is gone"),
+        .claim(Framework, "a module that is going cannot be loaded until it is gone")
+        .note("since 0254127ab977 (\"module: Don't wait for GOING modules\", 6.2 and stable series) EBUSY, at once"),
     scenario!(waiter_can_be_killed)
         .modules(&["slow_init"])
-        .claim(Framework, "a load that waits for another can be interrupted"),
-    scenario!(loader_killed_in_init_still_loads)
-        .modules(&["slow_init"])
-        .claim(Framework, "killing insmod while init sleeps stops the load (no: init comes to its end)"),
+        .claim(Kernel, "a load that waits for another can be interrupted"),
+    scenario!(loader_killed_in_init_still_loads).modules(&["slow_init"]).claim(
+        Kernel,
+        "a kill of insmod does not end an init that sleeps: it comes to its end, and the module is live",
+    ),
 ];
 
 fn loaded_is_eexist(guest: &mut Guest) -> Check {

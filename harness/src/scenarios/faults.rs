@@ -6,7 +6,10 @@ use crate::{
     errno::Errno,
     guest::{Guest, same},
     scenario,
-    scenario::{Literature::Framework, Scenario},
+    scenario::{
+        Literature::{Framework, Kernel},
+        Scenario,
+    },
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -15,7 +18,7 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "an oops in init kills the loader; the module stays coming and can never be unloaded"),
     scenario!(bug_in_init_leaves_it_coming)
         .modules(&["bugs", "hello"])
-        .claim(Framework, "BUG in init kills the loader like an oops (by SIGSEGV rather than SIGKILL)"),
+        .claim(Kernel, "BUG in init kills the loader like an oops, by SIGSEGV rather than SIGKILL"),
     scenario!(oops_in_exit_leaves_it_going)
         .modules(&["exit_oopses", "hello"])
         .claim(Framework, "an oops in exit kills who unloads; the module stays going"),

@@ -5,21 +5,24 @@ use crate::{
     errno::Errno,
     guest::{Guest, Packing},
     scenario,
-    scenario::{Literature::Busybox, Scenario},
+    scenario::{
+        Literature::{Busybox, Kernel},
+        Scenario,
+    },
 };
 
 pub(super) const ALL: &[Scenario] = &[
     scenario!(only_readable_descriptors)
         .modules(&["hello"])
-        .claim(Busybox, "finit_module takes an open file; it must be readable, and not writable by anyone"),
-    scenario!(only_regular_files)
-        .claim(Busybox, "finit_module takes a file (a regular one: no pipe, device or directory)"),
+        .claim(Kernel, "finit_module takes a descriptor that can be read, of a file that nobody writes to"),
+    scenario!(only_regular_files).claim(Kernel, "finit_module takes a regular file: no pipe, device or directory"),
     scenario!(an_empty_file_is_einval)
-        .claim(Busybox, "an empty file is no module: EINVAL by finit_module, ENOEXEC by init_module"),
+        .claim(Kernel, "an empty file is no module: EINVAL by finit_module, ENOEXEC by init_module"),
     scenario!(a_text_is_enoexec).claim(Busybox, "a file that is no ELF object is refused with ENOEXEC"),
     scenario!(packed_files_need_the_flag)
         .modules(&["hello"])
-        .claim(Busybox, "the kernel unpacks a compressed module by itself (only when told that it is one)"),
+        .claim(Kernel, "the kernel unpacks a compressed module, when it is told that it is one")
+        .note("since b1ae6dc41eaa (\"module: add in-kernel support for decompressing\", 5.17), where it is built so"),
     scenario!(unlinked_files_load)
         .modules(&["hello"])
         .claim(Busybox, "the kernel keeps nothing of the file once the module is loaded"),

@@ -7,6 +7,7 @@ use crate::{
     guest::Guest,
     scenario,
     scenario::{
+        Code,
         Literature::{Busybox, Framework, StubModule},
         Scenario,
     },
@@ -33,7 +34,8 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "a value of the wrong kind makes the load fail before init runs"),
     scenario!(unknown_parameter_is_ignored)
         .modules(&["params"])
-        .claim(Framework, "an unknown parameter makes the load fail (no longer: since 3.11 it is logged and ignored)"),
+        .claim(Framework, "an unknown parameter makes the load fail")
+        .until("3.11", Code("kernel/module.c of 3.11, unknown_module_param_cb()"), "it is logged and ignored"),
     scenario!(missing_symbol_is_enoent)
         .modules(&["missing_symbol"])
         .claim(Framework, "a module that needs a symbol nobody exports is refused"),

@@ -6,13 +6,16 @@ use crate::{
     check::Check,
     guest::{Guest, same},
     scenario,
-    scenario::{Literature::Framework, Scenario},
+    scenario::{
+        Literature::{Framework, Kernel},
+        Scenario,
+    },
 };
 
 pub(super) const ALL: &[Scenario] = &[
     scenario!(out_of_tree_and_unsigned_taint)
         .modules(&["hello", "target"])
-        .claim(Framework, "a module that is not part of the kernel taints it (O since 3.2; E, unsigned, since 3.15)"),
+        .claim(Kernel, "a module built outside the kernel's tree taints it (O), and one without signature (E)"),
     scenario!(missing_licence_is_proprietary)
         .modules(&["hello"])
         .claim(Framework, "a module without MODULE_LICENSE counts as proprietary and taints the kernel"),
@@ -25,7 +28,8 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(test_module_taints)
         .modules(&["test_module"])
         .since(6, 0)
-        .claim(Framework, "a test module taints the kernel (since 6.0)"),
+        .claim(Kernel, "a test module taints the kernel (N)")
+        .note("since 2852ca7fba9f (\"panic: Taint kernel if tests are run\", 6.0)"),
     scenario!(taint_outlives_the_module)
         .modules(&["hello"])
         .claim(Framework, "a taint stays until the next boot, also when its module is unloaded"),

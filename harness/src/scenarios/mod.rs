@@ -7,9 +7,14 @@ mod damage;
 mod duplicates;
 mod faults;
 mod files;
+mod helper;
 mod insert;
 mod licences;
+mod livepatch;
+mod mutex;
+mod on_demand;
 mod parameters;
+mod policy;
 mod request_module;
 mod smp;
 mod states;
@@ -41,7 +46,12 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         request_module::ALL,
         stub::ALL,
         smp::ALL,
+        helper::ALL,
         triggers::ALL,
+        on_demand::ALL,
+        policy::ALL,
+        livepatch::ALL,
+        mutex::ALL,
         tools::ALL,
     ]
     .into_iter()

@@ -5,7 +5,11 @@ use crate::{
     errno::Errno,
     guest::Guest,
     scenario,
-    scenario::{Literature::Framework, Scenario},
+    scenario::{
+        Code, Commit,
+        Literature::{Framework, Kernel},
+        Scenario,
+    },
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -14,7 +18,8 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "a parameter given twice has its last value; blanks around it do not matter"),
     scenario!(truth_has_many_words)
         .modules(&["params"])
-        .claim(Framework, "a bool takes y, n, 0, 1 (since 4.6 also on and off), or just its name"),
+        .claim(Framework, "a bool takes y, Y, n, N, 0 and 1, or just its name")
+        .until("4.6", Commit("a81a5a17d44b", "lib: add \"on\"/\"off\" support to kstrtobool"), "on and off, too"),
     scenario!(empty_values_are_einval)
         .modules(&["params"])
         .claim(Framework, "a parameter that is no bool needs a value"),
@@ -29,13 +34,14 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "in a parameter's name a dash is an underscore"),
     scenario!(two_dashes_end_the_parameters)
         .modules(&["params"])
-        .claim(Framework, "what follows `--` is not the module's"),
+        .claim(Kernel, "what follows `--` is not the module's"),
     scenario!(reserved_names_are_silent)
         .modules(&["params"])
-        .claim(Framework, "every module takes async_probe and dyndbg"),
+        .claim(Kernel, "every module takes async_probe and dyndbg"),
     scenario!(bad_value_after_an_unknown_name_still_fails)
         .modules(&["params"])
-        .claim(Framework, "an unknown parameter ends the parsing (no longer: since 3.11 it goes on)"),
+        .claim(Framework, "an unknown parameter ends the parsing")
+        .until("3.11", Code("kernel/module.c of 3.11, unknown_module_param_cb()"), "the rest is parsed and checked"),
     scenario!(sysfs_takes_what_the_loader_takes)
         .modules(&["params"])
         .claim(Framework, "a parameter's file in sysfs reads and sets it, with the same checks"),
@@ -44,7 +50,7 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "the third argument of module_param is the mode of its file; 0 means none"),
     scenario!(open_parameter_file_does_not_hold_the_module)
         .modules(&["params"])
-        .claim(Framework, "a module whose parameter's file is open cannot be unloaded (it can)"),
+        .claim(Kernel, "an open file of a parameter does not hold its module: it can be unloaded"),
 ];
 
 /// The parameter's file shows this value.

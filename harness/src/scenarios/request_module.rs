@@ -1,13 +1,12 @@
 //! request_module: the kernel runs modprobe and waits for it.
 
-use modrig_agent::call::Call;
-
 use crate::{
     check::{Check, Stop},
     guest::{Guest, Returned, helper, same},
     scenario,
     scenario::{
-        Literature::{ExecModprobe, RequestModule},
+        Code, Commit,
+        Literature::{ExecModprobe, Kernel, RequestModule},
         Scenario,
     },
 };
@@ -19,10 +18,10 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(loads_by_alias)
         .modules(&["requester", "aliased"])
         .claim(RequestModule, "the name may be an alias, which modprobe resolves from modules.alias"),
-    scenario!(helper_gets_its_arguments).modules(&["requester"]).claim(
-        ExecModprobe,
-        "the helper is run as `modprobe -s -k name` (now `modprobe -q -- name`) with a fixed environment",
-    ),
+    scenario!(helper_gets_its_arguments)
+        .modules(&["requester"])
+        .claim(ExecModprobe, "the helper is run as `modprobe -s -k name`, with a fixed environment")
+        .until("2.6", Code("kernel/kmod.c of 2.6, request_module()"), "it is run as `modprobe -q -- name`"),
     scenario!(helper_is_root_with_nothing_open)
         .modules(&["requester"])
         .claim(ExecModprobe, "the helper has all rights, no open files and no blocked signals, whoever asked"),
@@ -35,10 +34,14 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(exit_status_is_returned)
         .modules(&["requester"])
         .claim(RequestModule, "a positive result is the exit status of modprobe, as wait gives it"),
-    scenario!(empty_path_is_enoent).modules(&["requester"]).claim(
-        RequestModule,
-        "with an empty modprobe_path nothing is run and 0 returned (no longer: -ENOENT since 5.7)",
-    ),
+    scenario!(empty_path_is_enoent)
+        .modules(&["requester"])
+        .claim(RequestModule, "with an empty modprobe_path nothing is run, and 0 returned")
+        .until(
+            "5.7",
+            Commit("d7d27cfc5cf0", "kmod: make request_module() return an error when autoloading is disabled"),
+            "nothing is run, and -ENOENT returned",
+        ),
     scenario!(name_too_long_is_refused)
         .modules(&["requester"])
         .claim(RequestModule, "a name of MODULE_NAME_LEN or more fails with ENAMETOOLONG, without running modprobe"),
@@ -48,17 +51,20 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(chain_of_49_works)
         .modules(&["chain_00"])
         .claim(RequestModule, "modules may request modules in their init, up to 50 modprobes at once"),
-    scenario!(chain_of_60_meets_the_limit).modules(&["chain_00"]).claim(
-        RequestModule,
-        "the 51st modprobe is a runaway loop and fails at once (since 4.14: with ETIME after 5 s)",
-    ),
-    scenario!(self_request_is_stuck_until_killed).modules(&["self_request"]).claim(
-        RequestModule,
-        "a module that requests itself in its init runs into the runaway limit (now: waits for ever)",
-    ),
+    scenario!(chain_of_60_meets_the_limit)
+        .modules(&["chain_00"])
+        .claim(RequestModule, "the 51st modprobe at once is taken for a runaway loop and fails with -ENOMEM")
+        .until(
+            "4.13",
+            Commit("6d7964a722af", "kmod: throttle kmod thread limit"),
+            "it waits 5 s for one of the others to end, then fails with -ETIME",
+        ),
+    scenario!(self_request_is_stuck_until_killed)
+        .modules(&["self_request"])
+        .claim(Kernel, "a module that requests itself in its init waits for its own load, until it is killed"),
     scenario!(mutual_requests_are_stuck_until_killed)
         .modules(&["loop_a", "loop_b"])
-        .claim(RequestModule, "two modules that request each other run into the runaway limit (now: wait for ever)"),
+        .claim(Kernel, "two modules that request each other in their inits wait for each other, until one is killed"),
 ];
 
 /// What the requester got for one command, such as `request hello`.
@@ -70,16 +76,9 @@ fn result_of(guest: &mut Guest, command: &str) -> Check<i64> {
 }
 
 /// The requester gets this result for a command.
-fn gives(guest: &mut Guest, command: &str, expected: i64) -> Check {
+pub(super) fn gives(guest: &mut Guest, command: &str, expected: i64) -> Check {
     let seen = result_of(guest, command)?;
     same(&format!("`{command}` gave"), &seen.to_string(), &expected.to_string())
-}
-
-/// The only call of our helper.
-fn only_call(guest: &mut Guest) -> Check<Call> {
-    let mut calls = guest.calls()?;
-    same("number of calls of the helper", &calls.len().to_string(), "1")?;
-    Ok(calls.remove(0))
 }
 
 fn loads_by_name(guest: &mut Guest) -> Check {
@@ -100,7 +99,7 @@ fn helper_gets_its_arguments(guest: &mut Guest) -> Check {
     guest.load("requester")?.succeeds()?;
     guest.set_helper("record")?;
     gives(guest, "request some-name", 0)?;
-    let call = only_call(guest)?;
+    let call = guest.only_call()?;
     same("arguments", &call.argv.join(" "), &format!("{} -q -- some-name", helper("record")))?;
     same("environment", &call.environment.join(" "), "HOME=/ TERM=linux PATH=/sbin:/usr/sbin:/bin:/usr/bin")
 }
@@ -109,7 +108,7 @@ fn helper_is_root_with_nothing_open(guest: &mut Guest) -> Check {
     guest.load("requester")?.succeeds()?;
     guest.set_helper("record")?;
     gives(guest, "request some-name", 0)?;
-    let call = only_call(guest)?;
+    let call = guest.only_call()?;
     same("working directory", &call.directory, "/")?;
     same("open descriptors", &format!("{:?}", call.descriptors), "[]")?;
     for (field, expected) in [("Uid", "0\t0\t0\t0"), ("Gid", "0\t0\t0\t0"), ("SigBlk", "0000000000000000")] {
@@ -160,7 +159,7 @@ fn name_too_long_is_refused(guest: &mut Guest) -> Check {
     gives(guest, &format!("request {}", "n".repeat(56)), -i64::from(libc::ENAMETOOLONG))?;
     same("number of calls of the helper", &guest.calls()?.len().to_string(), "0")?;
     gives(guest, &format!("request {}", "n".repeat(55)), 0)?;
-    let call = only_call(guest)?;
+    let call = guest.only_call()?;
     same("name passed on", call.argv.last().map_or("", String::as_str), &"n".repeat(55))
 }
 

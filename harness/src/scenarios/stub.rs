@@ -5,7 +5,7 @@ use crate::{
     errno::Errno,
     guest::{Guest, helper},
     scenario,
-    scenario::{Literature::StubModule, Scenario},
+    scenario::{Code, Literature::StubModule, Scenario},
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -17,19 +17,27 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(StubModule, "when the stub returns 0 both stay; neither depends on the other"),
     scenario!(exit_status_becomes_the_result)
         .modules(&["stub"])
-        .claim(StubModule, "the stub returns `-ret`, so insmod reports why modprobe failed (it reports errno 256)"),
+        .claim(StubModule, "the result of call_usermodehelper is the helper's status, as wait gives it")
+        .note("exit code 1 is 256: a stub that returns it negated makes insmod fail with errno 256, which has no name"),
     scenario!(exit_255_is_no_errno)
         .modules(&["stub"])
-        .claim(StubModule, "a stub that fails is seen to fail (not by a C library: -65280 is no errno)"),
+        .claim(StubModule, "a stub that returns the helper's status negated is gone, and its loader is told so")
+        .note("exit code 255 becomes -65280, which the C library does not take for an error; our insmod does"),
     scenario!(signal_becomes_an_errno)
         .modules(&["stub"])
-        .claim(StubModule, "a helper that is killed makes the stub fail (with the signal's number as errno)"),
+        .claim(StubModule, "a helper that is killed makes the stub fail, with the signal's number as errno"),
     scenario!(missing_helper_is_enoent)
         .modules(&["stub"])
-        .claim(StubModule, "call_usermodehelper fails when the program does not exist (unless told not to wait)"),
+        .claim(StubModule, "call_usermodehelper fails when the program does not exist")
+        .note("with UMH_NO_WAIT it succeeds, since nobody waits for exec"),
     scenario!(wait_for_exec_loses_the_status)
         .modules(&["stub"])
-        .claim(StubModule, "wait = 1 waits for the program's end (no longer: since 3.4 it waits for exec alone)"),
+        .claim(StubModule, "call_usermodehelper with 1 as its last argument waits for the helper's end")
+        .until(
+            "3.4",
+            Code("include/linux/kmod.h of 3.4, UMH_WAIT_EXEC"),
+            "it waits for exec alone; 2 waits for the end",
+        ),
     scenario!(empty_path_runs_nothing)
         .modules(&["stub"])
         .claim(StubModule, "call_usermodehelper with an empty path succeeds without running anything"),

@@ -8,13 +8,13 @@ use crate::{
     errno::Errno,
     guest::{Guest, same},
     scenario,
-    scenario::{Literature::Framework, Scenario},
+    scenario::{Commit, Literature::Framework, Scenario},
 };
 
 pub(super) const ALL: &[Scenario] = &[
     scenario!(weak_reference_may_stay_open)
         .modules(&["weak_need"])
-        .claim(Framework, "every undefined symbol of a module must be resolved (not a weak one)"),
+        .claim(Framework, "every undefined symbol of a module must be resolved, unless it is weak"),
     scenario!(dependency_must_be_loaded)
         .modules(&["exporter", "uses_plain"])
         .claim(Framework, "insmod does not load what a module needs; the load fails"),
@@ -26,17 +26,26 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "EXPORT_SYMBOL: a module under any licence may use the symbol"),
     scenario!(users_of_proprietary_modules_inherit_the_taint)
         .modules(&["exporter", "uses_plain"])
-        .claim(Framework, "only a module's own licence counts (since 5.9 it inherits that of what it uses)"),
-    scenario!(namespace_must_be_imported).modules(&["exporter", "uses_ns"]).claim(
-        Framework,
-        "an exported symbol is for every module (since 5.4 not one in a namespace that is not imported)",
-    ),
+        .claim(Framework, "only a module's own licence counts")
+        .until(
+            "5.9",
+            Commit("262e6ae7081d", "modules: inherit TAINT_PROPRIETARY_MODULE"),
+            "it counts as proprietary when it uses a symbol of a proprietary module",
+        ),
+    scenario!(namespace_must_be_imported)
+        .modules(&["exporter", "uses_ns"])
+        .claim(Framework, "an exported symbol is there for every module")
+        .until(
+            "5.4",
+            Commit("8651ec01daed", "module: add support for symbol namespaces."),
+            "one in a namespace only for modules that import the namespace",
+        ),
     scenario!(second_exporter_is_enoexec)
         .modules(&["exporter"])
         .claim(Framework, "two modules that export the same symbol exclude each other"),
     scenario!(loader_waits_for_the_owners_init)
         .modules(&["slow_exporter", "uses_slow"])
-        .claim(Framework, "symbols of a module whose init still runs can be used (no: the loader waits for it)"),
+        .claim(Framework, "the loader waits for the init of the module whose symbols it needs, up to 30 s"),
     scenario!(failed_owner_leaves_the_symbol_unknown)
         .modules(&["slow_exporter", "uses_slow"])
         .claim(Framework, "a module whose init fails takes its symbols away from those who wait for them"),

@@ -7,7 +7,8 @@ use crate::{
     guest::{Guest, Packing, same},
     scenario,
     scenario::{
-        Literature::{Busybox, Framework},
+        Commit,
+        Literature::{Busybox, Framework, Kernel, Kmod, StubModule},
         Scenario,
     },
 };
@@ -21,39 +22,43 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "a module of another version can be forced in, which taints the kernel"),
     scenario!(compressed_files_load)
         .modules(&["hello"])
-        .claim(Busybox, "a compressed module is unpacked by the kernel where it can, else by the tool"),
+        .claim(Kmod, "a compressed module is unpacked by the kernel where it can, else by the tool"),
     scenario!(xz_wants_crc32)
         .modules(&["hello"])
-        .claim(Busybox, "finit_module unpacks any xz file (only those with CRC32 checks, where it unpacks at all)"),
+        .claim(Kernel, "the kernel unpacks xz files whose check is CRC32 or none, and no others"),
     scenario!(configuration_is_obeyed).modules(&["params", "aliased"]).claim(
         Framework,
         "modprobe's configuration gives modules options and aliases, and keeps some from automatic loading",
     ),
     scenario!(soft_dependencies_surround_a_module)
         .modules(&["hello", "target", "dep_base"])
-        .claim(Framework, "modules that belong together without sharing a symbol are loaded together"),
+        .claim(Kmod, "modules that belong together without sharing a symbol are loaded together: softdep"),
     scenario!(install_commands_need_a_shell)
         .modules(&["hello"])
-        .claim(Framework, "an install line runs a command in the place of loading the module"),
+        .claim(Kmod, "an install line runs a command in the place of loading the module"),
     scenario!(show_depends_loads_nothing)
         .modules(&["dep_base", "dep_mid", "dep_top"])
         .claim(Busybox, "modprobe -D prints what would be loaded, in order"),
     scenario!(a_path_still_has_dependencies)
         .modules(&["dep_base", "dep_mid", "dep_top"])
-        .claim(Busybox, "modprobe of a file loads what the index says of its name"),
+        .claim(Kmod, "modprobe of a file loads what the index says of its name"),
     scenario!(all_operands_are_tried)
         .modules(&["hello", "target"])
         .claim(Busybox, "modprobe -a goes on after a module that is not there"),
     scenario!(first_time_makes_nothing_an_error)
         .modules(&["hello"])
-        .claim(Busybox, "loading what is loaded succeeds, unless asked to be the first"),
+        .claim(StubModule, "modprobe of a loaded module succeeds; with --first-time it fails"),
     scenario!(holders_go_first_when_asked)
         .modules(&["dep_base", "dep_mid", "dep_top"])
-        .claim(Framework, "a module goes only after those that use it"),
-    scenario!(modprobe_waits_for_the_last_user).modules(&["chardev"]).claim(
-        Framework,
-        "rmmod can wait for the refcount to fall to 0 (no longer in the kernel: since 3.13 in modprobe)",
-    ),
+        .claim(Kmod, "modprobe -r of a module in use fails, and with --remove-holders unloads its users first"),
+    scenario!(modprobe_waits_for_the_last_user)
+        .modules(&["chardev"])
+        .claim(Framework, "rmmod --wait blocks in the kernel until the refcount is 0")
+        .until(
+            "3.13",
+            Commit("3f2b9c9cdf38", "module: remove rmmod --wait option."),
+            "the kernel never waits; modprobe -r --wait tries again",
+        ),
     scenario!(rmmod_goes_on_after_an_error)
         .modules(&["hello", "no_exit"])
         .claim(Busybox, "rmmod reports what it cannot unload, and unloads the rest"),
@@ -65,10 +70,10 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "`Unknown symbol in module`: the log says which, the index says whose"),
     scenario!(other_refusals_are_explained)
         .modules(&["hello", "params", "init_fails"])
-        .claim(Framework, "a tool can tell no more than the error number (the kernel's log tells why)"),
+        .claim(Framework, "the tool has but an error number; why a module was refused is in the kernel's log"),
     scenario!(policies_are_explained)
         .modules(&["hello"])
-        .claim(Framework, "the kernel can be told to load signed modules only, and no more modules at all"),
+        .claim(Kernel, "the kernel can be told to load signed modules only, and no more modules at all"),
 ];
 
 fn insmod_passes_parameters(guest: &mut Guest) -> Check {

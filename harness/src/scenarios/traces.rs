@@ -5,7 +5,7 @@ use crate::{
     errno::Errno,
     guest::{Guest, same},
     scenario,
-    scenario::{Literature::Framework, Scenario},
+    scenario::{Commit, Literature::Framework, Scenario},
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -14,7 +14,13 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "user space hears of a module by a uevent, when it is live and when it is gone"),
     scenario!(failed_loads_are_silent)
         .modules(&["init_fails"])
-        .claim(Framework, "a load that fails is a uevent, too (it is none)"),
+        .claim(Framework, "a module's uevent is sent before its init runs, so also when that fails")
+        .until(
+            "5.11",
+            Commit("38dc717e9715", "module: delay kobject uevent until after module init call"),
+            "it is sent after init; of a load that fails there is none",
+        )
+        .backported(5, 10),
     scenario!(uevents_can_be_asked_for)
         .modules(&["hello"])
         .claim(Framework, "writing `add` to a module's uevent file repeats its event"),

@@ -5,7 +5,8 @@
 //! the probe runs a few instructions that kernels need and times a loop, in a virtual machine of one page.
 
 use std::{
-    fmt,
+    fmt, fs,
+    path::Path,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -14,7 +15,11 @@ use std::{
 use kvm_bindings::{KVM_API_VERSION, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region};
 use kvm_ioctls::{Kvm, VcpuExit, VcpuFd};
 
-use crate::error::{Error, Result};
+use crate::{
+    cache::Cache,
+    error::{Error, Result},
+    memo,
+};
 
 /// What runs the guest's instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,19 +66,62 @@ pub struct Decision {
 /// # Errors
 /// `Choice::Kvm` where KVM cannot run a guest.
 pub fn decide(choice: Choice) -> Result<Decision> {
-    match (choice, choice == Choice::Tcg || cfg!(not(target_arch = "x86_64"))) {
-        (_, true) => Ok(Decision { accel: Accel::Tcg, reason: "as asked".into() }),
-        (Choice::Kvm, _) => {
-            match probe() {
-                Ok(reason) => Ok(Decision { accel: Accel::Kvm, reason }),
-                Err(reason) => Err(Error::new(format!("KVM cannot run a guest here: {reason}"))
-                    .help("use --accel tcg or --accel auto")),
-            }
+    decide_by(choice, probe)
+}
+
+/// The same; an instruction that KVM could not execute since this machine was started is not tried again.
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_known(choice: Choice, cache: &Cache) -> Result<Decision> {
+    match (choice, machine()) {
+        (Choice::Auto, Some([boot, device])) => decide_by(choice, || probe_known(cache, &[&boot, &device])),
+        _ => decide(choice),
+    }
+}
+
+fn decide_by(choice: Choice, probe: impl FnOnce() -> Result<String, No>) -> Result<Decision> {
+    if choice == Choice::Tcg || cfg!(not(target_arch = "x86_64")) {
+        return Ok(Decision { accel: Accel::Tcg, reason: "as asked".into() });
+    }
+    let reason = match probe() {
+        Ok(reason) => return Ok(Decision { accel: Accel::Kvm, reason }),
+        Err(No { why, .. }) => format!("KVM cannot run a guest here: {why}"),
+    };
+    match choice {
+        Choice::Kvm => Err(Error::new(reason).help("use --accel tcg or --accel auto")),
+        _ => Ok(Decision { accel: Accel::Tcg, reason }),
+    }
+}
+
+/// What a lasting answer of the probe depends on: this boot of the machine, and KVM's device as it was made when the
+/// module was loaded.
+fn machine() -> Option<[String; 2]> {
+    Some([fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?, memo::stamp(Path::new("/dev/kvm")).ok()?])
+}
+
+fn probe_known(cache: &Cache, parts: &[&str]) -> Result<String, No> {
+    if let Some(why) = memo::recall(cache, "kvm", parts) {
+        return Err(No { why, lasting: true });
+    }
+    probe().inspect_err(|no| {
+        if no.lasting {
+            memo::remember(cache, "kvm", parts, &no.why);
         }
-        _ => Ok(match probe() {
-            Ok(reason) => Decision { accel: Accel::Kvm, reason },
-            Err(reason) => Decision { accel: Accel::Tcg, reason: format!("KVM cannot run a guest here: {reason}") },
-        }),
+    })
+}
+
+/// Why KVM is of no use.
+#[derive(Debug)]
+struct No {
+    why: String,
+    /// It will be so until KVM or the machine is started anew, however often it is tried.
+    lasting: bool,
+}
+
+impl No {
+    fn for_now(why: String) -> Self {
+        Self { why, lasting: false }
     }
 }
 
@@ -86,22 +134,24 @@ const LOOP_ITERATIONS: u32 = 20_000;
 /// Above this the loop is being emulated.
 const LOOP_MAX: Duration = Duration::from_millis(5);
 
-fn probe() -> Result<String, String> {
+fn probe() -> Result<String, No> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(probe_here()));
     receiver
         .recv_timeout(PROBE_MAX)
-        .unwrap_or_else(|_| Err(format!("a one-page guest did not end within {PROBE_MAX:?}")))
+        .unwrap_or_else(|_| Err(No::for_now(format!("a one-page guest did not end within {PROBE_MAX:?}"))))
 }
 
-fn probe_here() -> Result<String, String> {
-    let kvm = Kvm::new().map_err(|error| match error.errno() {
-        libc::ENOENT => "there is no /dev/kvm".to_owned(),
-        libc::EACCES => "no permission to open /dev/kvm (is this user in the group kvm?)".to_owned(),
-        _ => format!("cannot open /dev/kvm: {error}"),
+fn probe_here() -> Result<String, No> {
+    let kvm = Kvm::new().map_err(|error| {
+        No::for_now(match error.errno() {
+            libc::ENOENT => "there is no /dev/kvm".to_owned(),
+            libc::EACCES => "no permission to open /dev/kvm (is this user in the group kvm?)".to_owned(),
+            _ => format!("cannot open /dev/kvm: {error}"),
+        })
     })?;
     if kvm.get_api_version() != KVM_API_VERSION as i32 {
-        return Err(format!("KVM speaks version {}", kvm.get_api_version()));
+        return Err(No::for_now(format!("KVM speaks version {}", kvm.get_api_version())));
     }
     // cmpxchg16b and popcnt belong to x86-64-v2, which kernels and their decompressors use freely.
     run(&kvm, "cmpxchg16b", &[0xf0, 0x48, 0x0f, 0xc7, 0x0c, 0x25, 0x00, 0x70, 0x00, 0x00])?;
@@ -113,7 +163,9 @@ fn probe_here() -> Result<String, String> {
     // mov ecx, LOOP_ITERATIONS; 1: dec ecx; jnz 1b
     let took = run(&kvm, "a loop", &[0xb9, a, b, c, d, 0xff, 0xc9, 0x75, 0xfc])?;
     if took > LOOP_MAX {
-        return Err(format!("{LOOP_ITERATIONS} loop iterations took {took:.1?}, so each instruction is emulated"));
+        // Under load real hardware may look like that once.
+        let why = format!("{LOOP_ITERATIONS} loop iterations took {took:.1?}, so each instruction is emulated");
+        return Err(No::for_now(why));
     }
     Ok(format!("KVM ran the probe, {LOOP_ITERATIONS} loop iterations in {took:.1?}"))
 }
@@ -132,8 +184,8 @@ const TABLES: [u64; 3] = [0x2000, 0x3000, 0x4000];
 const DONE_PORT: u16 = 0x80;
 
 /// Runs `code` in long mode and gives the time until it came through.
-fn run(kvm: &Kvm, name: &str, code: &[u8]) -> Result<Duration, String> {
-    let failed = |what: &'static str| move |error: kvm_ioctls::Error| format!("{what}: {error}");
+fn run(kvm: &Kvm, name: &str, code: &[u8]) -> Result<Duration, No> {
+    let failed = |what: &'static str| move |error: kvm_ioctls::Error| No::for_now(format!("{what}: {error}"));
     let machine = kvm.create_vm().map_err(failed("cannot create a machine"))?;
     let mut memory = Page::new();
     memory.0[CODE..CODE + code.len()].copy_from_slice(code);
@@ -156,8 +208,8 @@ fn run(kvm: &Kvm, name: &str, code: &[u8]) -> Result<Duration, String> {
     let start = Instant::now();
     match processor.run() {
         Ok(VcpuExit::IoOut(DONE_PORT, _)) => Ok(start.elapsed()),
-        Ok(exit) => Err(format!("it cannot execute {name}: {exit:?}")),
-        Err(error) => Err(format!("it cannot execute {name}: {error}")),
+        Ok(exit) => Err(No { why: format!("it cannot execute {name}: {exit:?}"), lasting: true }),
+        Err(error) => Err(No::for_now(format!("it cannot execute {name}: {error}"))),
     }
 }
 

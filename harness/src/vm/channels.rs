@@ -97,7 +97,7 @@ impl Channels {
     /// when the guest is dead.
     pub(super) fn turn(&mut self, limit: Duration) -> io::Result<bool> {
         // Rounded up: a limit of less than a millisecond shall wait, not spin.
-        let timeout = limit.as_millis().saturating_add(1).min(60_000) as i32;
+        let timeout = if limit.is_zero() { 0 } else { limit.as_millis().saturating_add(1).min(60_000) as i32 };
         let mut events = [EpollEvent::default(); ROLES.len()];
         let count = match self.epoll.wait(timeout, &mut events) {
             Ok(count) => count,

@@ -10,15 +10,16 @@ use std::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::process::CommandExt as _,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use super::accel::Accel;
 use crate::{
+    cache::Cache,
     error::{Context as _, Error, Result},
     machine::{Board, Machine},
-    process,
+    memo, process,
 };
 
 /// Oldest QEMU that has all we use: `microvm` with `acpi=off`, memory back ends in a file, x-ignore-shared.
@@ -41,27 +42,58 @@ impl Qemu {
     /// # Errors
     /// There is none, it does not run, or it is older than 5.2.
     pub fn find() -> Result<Self> {
-        let program = match env::var_os("MODRIG_QEMU").filter(|program| !program.is_empty()) {
-            Some(program) => PathBuf::from(program),
-            None => in_path("qemu-system-x86_64").ok_or_else(|| {
-                Error::new("QEMU is missing: no qemu-system-x86_64 in PATH")
-                    .help(format!("install {PACKAGE}, or name the program with MODRIG_QEMU"))
-            })?,
-        };
-        let failed = || {
-            Error::new(format!("QEMU does not run: `{}`", program.display()))
-                .help(format!("install {PACKAGE}, or name another program with MODRIG_QEMU"))
-        };
-        let text = duct::cmd(&program, ["--version"]).stderr_null().read().map_err(|cause| failed().because(cause))?;
-        let version =
-            text.lines().next().and_then(|line| line.strip_prefix("QEMU emulator version ")).ok_or_else(failed)?;
-        if crate::kernel::version_of(version) < OLDEST {
-            let (major, minor) = OLDEST;
-            return Err(Error::new(format!("QEMU {version} is too old: modrig needs {major}.{minor} or newer"))
-                .help("install a newer one, or name one with MODRIG_QEMU"));
-        }
-        Ok(Self { version: version.to_owned(), program })
+        let program = program()?;
+        Ok(Self { version: version_of(&program)?, program })
     }
+
+    /// The same; a program that was asked for its version before, and is still the same file, is not asked again.
+    ///
+    /// # Errors
+    /// As [`Qemu::find`].
+    pub fn find_known(cache: &Cache) -> Result<Self> {
+        let program = program()?;
+        // A script may start another program tomorrow, and be the same file.
+        let stamp = memo::stamp(&program).ok().filter(|_| is_elf(&program));
+        if let Some(version) = stamp.as_ref().and_then(|stamp| memo::recall(cache, "qemu", &[stamp])) {
+            return Ok(Self { version, program });
+        }
+        let version = version_of(&program)?;
+        if let Some(stamp) = stamp {
+            memo::remember(cache, "qemu", &[&stamp], &version);
+        }
+        Ok(Self { version, program })
+    }
+}
+
+fn program() -> Result<PathBuf> {
+    match env::var_os("MODRIG_QEMU").filter(|program| !program.is_empty()) {
+        Some(program) => Ok(PathBuf::from(program)),
+        None => in_path("qemu-system-x86_64").ok_or_else(|| {
+            Error::new("QEMU is missing: no qemu-system-x86_64 in PATH")
+                .help(format!("install {PACKAGE}, or name the program with MODRIG_QEMU"))
+        }),
+    }
+}
+
+fn is_elf(file: &Path) -> bool {
+    let mut magic = [0; 4];
+    fs::File::open(file).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"\x7fELF"
+}
+
+fn version_of(program: &Path) -> Result<String> {
+    let failed = || {
+        Error::new(format!("QEMU does not run: `{}`", program.display()))
+            .help(format!("install {PACKAGE}, or name another program with MODRIG_QEMU"))
+    };
+    let text = duct::cmd(program, ["--version"]).stderr_null().read().map_err(|cause| failed().because(cause))?;
+    let version =
+        text.lines().next().and_then(|line| line.strip_prefix("QEMU emulator version ")).ok_or_else(failed)?;
+    if crate::kernel::version_of(version) < OLDEST {
+        let (major, minor) = OLDEST;
+        return Err(Error::new(format!("QEMU {version} is too old: modrig needs {major}.{minor} or newer"))
+            .help("install a newer one, or name one with MODRIG_QEMU"));
+    }
+    Ok(version.to_owned())
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {

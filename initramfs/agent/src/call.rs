@@ -24,6 +24,10 @@ pub struct Call {
     pub descriptors: Vec<(u32, String)>,
     /// `/proc/self/status`: credentials, capabilities and signal masks.
     pub status: String,
+    /// `/proc/self/stat`: process group, session, niceness.
+    pub stat: String,
+    /// `/proc/self/limits`.
+    pub limits: String,
     /// Name of the parent process, from `/proc/PPID/comm`.
     pub parent: String,
 }
@@ -32,5 +36,11 @@ impl Call {
     /// A field of `/proc/self/status`, such as `Uid` or `SigBlk`, without the blanks around it.
     pub fn status_field(&self, name: &str) -> Option<&str> {
         self.status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    }
+
+    /// A field of `/proc/self/stat` by its number in proc(5), from the third on: the second may hold blanks.
+    pub fn stat_field(&self, number: usize) -> Option<&str> {
+        let (_, rest) = self.stat.rsplit_once(") ")?;
+        rest.split_whitespace().nth(number.checked_sub(3)?)
     }
 }

@@ -7,6 +7,7 @@
 //! | `record` | writes down how it was called, then exits with 0 |
 //! | `exit-N` | the same, then exits with N |
 //! | `kill-N` | the same, then dies of signal N |
+//! | `sleep-N` | the same, then sleeps N seconds and exits with 0 |
 //! | `garbage` | writes bytes that are no frames to the link: a guest gone mad |
 //! | `init` | as PID 1: says [`INIT_REACHED`] on the console and no word to the host |
 
@@ -17,7 +18,10 @@ use std::{
     io::Write as _,
     os::unix::process::parent_id,
     process::exit,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::sleep,
     time::Duration,
 };
@@ -27,8 +31,11 @@ use modrig_agent::call::{Call, DIRECTORY, INIT_REACHED};
 /// Descriptors that were open when the process began, one bit each.
 static OPEN_AT_START: AtomicU64 = AtomicU64::new(0);
 
-/// Rust's runtime opens `/dev/null` in place of missing standard streams before `main`; the kernel gives its
-/// helpers none, and that is what shall be seen. The C library calls this array's functions first.
+/// `/proc/self/status` when the process began.
+static STATUS_AT_START: OnceLock<String> = OnceLock::new();
+
+/// Before `main`, Rust's runtime opens `/dev/null` in place of missing standard streams and ignores SIGPIPE; the kernel
+/// gives its helpers neither, and that is what shall be seen. The C library calls this array's functions first.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static LOOK_FIRST: extern "C" fn() = look_first;
@@ -39,6 +46,9 @@ extern "C" fn look_first() {
         if unsafe { libc::fcntl(descriptor, libc::F_GETFD) } != -1 {
             OPEN_AT_START.fetch_or(1 << descriptor, Ordering::Relaxed);
         }
+    }
+    if let Ok(status) = fs::read_to_string("/proc/self/status") {
+        let _ = STATUS_AT_START.set(status);
     }
 }
 
@@ -58,6 +68,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     match what {
         "record" => Ok(()),
         "exit" => exit(number),
+        "sleep" => {
+            sleep(Duration::from_secs(number.unsigned_abs().into()));
+            Ok(())
+        }
         // SAFETY: raise takes any number and no pointer.
         "kill" => exit(unsafe { libc::raise(number) }),
         _ => Err(format!("{name}: not a name of this program").into()),
@@ -70,7 +84,9 @@ fn record(argv: Vec<String>) -> Result<(), Box<dyn Error>> {
         environment: env::vars_os().map(|(name, value)| format!("{}={}", name.display(), value.display())).collect(),
         directory: env::current_dir()?.display().to_string(),
         descriptors: descriptors(),
-        status: fs::read_to_string("/proc/self/status")?,
+        status: STATUS_AT_START.get().cloned().unwrap_or_default(),
+        stat: fs::read_to_string("/proc/self/stat")?,
+        limits: fs::read_to_string("/proc/self/limits")?,
         parent: fs::read_to_string(format!("/proc/{}/comm", parent_id())).unwrap_or_default().trim_end().to_owned(),
     };
     fs::create_dir_all(DIRECTORY)?;
