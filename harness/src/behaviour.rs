@@ -4,6 +4,8 @@ use std::fmt;
 
 use Source::{Code, Commit};
 
+use crate::errno::describe;
+
 /// A kernel version, `(6, 5)` for 6.5.
 pub type Version = (u32, u32);
 
@@ -67,12 +69,71 @@ impl<T: Copy> Fact<T> {
     }
 }
 
+/// A value as people read it.
+pub trait Value {
+    /// Its text, with the names of error numbers.
+    fn shown(&self) -> String;
+}
+
+impl Value for i64 {
+    fn shown(&self) -> String {
+        describe(*self)
+    }
+}
+
+impl Value for &str {
+    fn shown(&self) -> String {
+        format!("`{self}`")
+    }
+}
+
+impl Value for bool {
+    fn shown(&self) -> String {
+        (if *self { "yes" } else { "no" }).to_owned()
+    }
+}
+
+/// A fact of any kind, for lists of them.
+pub trait Described: Sync {
+    /// What it is.
+    fn what(&self) -> &'static str;
+    /// Its rows, with values as people read them.
+    fn table(&self) -> Vec<Row<String>>;
+}
+
+impl<T: Value + Sync> Described for Fact<T> {
+    fn what(&self) -> &'static str {
+        self.what
+    }
+
+    fn table(&self) -> Vec<Row<String>> {
+        self.rows.iter().map(|row| Row { since: row.since, value: row.value.shown(), source: row.source }).collect()
+    }
+}
+
 impl<T> Fact<T> {
     /// Its second row, for the statement that it ends.
     pub const fn turn(&self) -> Turn {
         Turn { what: self.what, since: self.rows[1].since, source: self.rows[1].source }
     }
 }
+
+/// All facts.
+pub const ALL: &[&dyn Described] = &[
+    &SECOND_LOADER_GETS,
+    &SUSPICIOUS_RETURN,
+    &LOADER_OF_A_FAILING_FILE_GETS,
+    &EEXIST_OF_INIT_BECOMES,
+    &INHERITED_TAINT,
+    &OOPS_IN_INIT,
+    &STRING_TABLE_WITHOUT_END_IS,
+    &STRUCT_MODULE_SIZE_IS_CHECKED,
+    &GPL_EXPORTS_STAND_IN,
+    &LAST_UNLOADED,
+    &UNKNOWN_FORMAT_IS_ASKED_FOR,
+    &COMPRESSED_FILE_IS_KNOWN,
+    &PRINTK_IS,
+];
 
 /// A second `finit_module` of a file whose first load still runs, once that has succeeded.
 pub const SECOND_LOADER_GETS: Fact<i64> = Fact {
@@ -203,6 +264,36 @@ pub const STRUCT_MODULE_SIZE_IS_CHECKED: Fact<bool> = Fact {
     ],
 };
 
+/// Where a module keeps what it exports to GPL modules alone.
+pub const GPL_EXPORTS_STAND_IN: Fact<&str> = Fact {
+    what: "EXPORT_SYMBOL_GPL fills the section",
+    rows: &[
+        Row { since: (0, 0), value: "__ksymtab_gpl", source: Code("include/linux/export.h") },
+        Row {
+            since: (7, 1),
+            value: "__ksymtab",
+            source: Commit("f18540256b70", "module: remove *_gpl sections from vmlinux and modules"),
+        },
+    ],
+};
+
+/// How a trace names the module that was unloaded last.
+pub const LAST_UNLOADED: Fact<&str> = Fact {
+    what: "a trace names the last unloaded module as",
+    rows: &[
+        Row {
+            since: (0, 0),
+            value: "[last unloaded: hello]",
+            source: Code("kernel/module.c of 5.10, print_modules()"),
+        },
+        Row {
+            since: (6, 0),
+            value: "[last unloaded: hello(OE)]",
+            source: Commit("6f1dae1d84b6", "module: Show the last unloaded module's taint flag(s)"),
+        },
+    ],
+};
+
 /// Whether exec of a file in no known format requests a module.
 pub const UNKNOWN_FORMAT_IS_ASKED_FOR: Fact<bool> = Fact {
     what: "exec of a file of unknown format requests a module binfmt-XXXX",
@@ -212,6 +303,32 @@ pub const UNKNOWN_FORMAT_IS_ASKED_FOR: Fact<bool> = Fact {
             since: (6, 14),
             value: false,
             source: Commit("fa1bdca98d74", "exec: remove legacy custom binfmt modules autoloading"),
+        },
+    ],
+};
+
+/// Whether finit_module knows the flag for compressed files.
+pub const COMPRESSED_FILE_IS_KNOWN: Fact<bool> = Fact {
+    what: "finit_module knows the flag MODULE_INIT_COMPRESSED_FILE",
+    rows: &[
+        Row { since: (0, 0), value: false, source: Code("kernel/module.c of 5.10, finit_module()") },
+        Row {
+            since: (5, 17),
+            value: true,
+            source: Commit("b1ae6dc41eaa", "module: add in-kernel support for decompressing"),
+        },
+    ],
+};
+
+/// The symbol that modules print with.
+pub const PRINTK_IS: Fact<&str> = Fact {
+    what: "the symbol that modules print with is",
+    rows: &[
+        Row { since: (0, 0), value: "printk", source: Code("include/linux/printk.h of 5.10") },
+        Row {
+            since: (5, 15),
+            value: "_printk",
+            source: Commit("337015573718", "printk: Userspace format indexing support"),
         },
     ],
 };

@@ -35,6 +35,19 @@ impl Literature {
         Self::Kernel,
     ];
 
+    /// A short name, for links.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::StubModule => "stub",
+            Self::Busybox => "busybox",
+            Self::RequestModule => "request-module",
+            Self::ExecModprobe => "exec-modprobe",
+            Self::Framework => "framework",
+            Self::Kmod => "kmod",
+            Self::Kernel => "kernel",
+        }
+    }
+
     /// What it is called.
     pub const fn title(self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! The command line: arguments become one job, its result an exit code.
 
+mod behaviours;
 mod doctor;
 mod report;
 mod shell;
@@ -66,9 +67,11 @@ enum Command {
     Run(RunArgs),
     /// List scenarios, and what each of them tests
     List {
-        /// Only these: parts of `group::name`
+        /// Only these, with all that is known of them: parts of `group::name`
         filters: Vec<String>,
     },
+    /// Show what holds on which kernel, statement by statement, as Markdown: docs/behaviours.md
+    Behaviours(behaviours::BehavioursArgs),
     /// List, fetch and update kernels
     Kernels {
         #[command(subcommand)]
@@ -198,7 +201,8 @@ impl Cli {
         match &self.command {
             Command::Run(args) => return self.global.run(args),
             Command::Report(args) => return report::run(args),
-            Command::List { filters } => list(filters)?,
+            Command::List { filters } => behaviours::list(filters)?,
+            Command::Behaviours(args) => return behaviours::run(args),
             Command::Kernels { command } => self.global.kernels(command)?,
             Command::Peers { command } => {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
@@ -369,11 +373,4 @@ fn nearest(filter: &str) -> Option<String> {
     let likeness = |name: &String| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
     let names = scenarios::all().flat_map(|scenario| [scenario.group.into(), scenario.name.into(), scenario.path()]);
     names.max_by_key(likeness).filter(|name| likeness(name) > 700)
-}
-
-fn list(filters: &[String]) -> Result<()> {
-    for scenario in select(filters)? {
-        println!("{:52} {}", scenario.path(), scenario.claim.statement);
-    }
-    Ok(())
 }

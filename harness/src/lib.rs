@@ -10,12 +10,13 @@
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
 //! - [`check`], [`errno`], [`behaviour`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
-//! - [`scenarios`]: the scenarios
+//! - [`scenarios`], [`literature`]: the scenarios; what else the articles say
 //! - [`compare`]: our module tools beside the real kmod
 //! - [`run`], [`suite`]: one case, many cases
-//! - [`report`], [`mod@bench`], [`cli`]: what people see
+//! - [`report`], [`behaviours`], [`mod@bench`], [`cli`]: what people see
 
 pub mod behaviour;
+pub mod behaviours;
 pub mod bench;
 pub mod cache;
 pub mod check;
@@ -29,6 +30,7 @@ pub mod guest;
 pub mod image;
 pub mod interrupt;
 pub mod kernel;
+pub mod literature;
 pub mod machine;
 pub mod memo;
 pub mod module;

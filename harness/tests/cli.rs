@@ -217,6 +217,12 @@ fn list_needs_neither_cache_nor_home() {
     let ran = run(command);
     ran.ends(0, &[QUICK]);
     assert_eq!(ran.out.lines().count(), scenarios::all().count());
+    let known = [
+        "request_module article (4.1)",
+        "since 4.13: it waits 5 s",
+        "6d7964a722af (\"kmod: throttle kmod thread limit\")",
+    ];
+    run(desk.modrig(&["list", "chain_of_60"])).ends(0, &known);
     assert_eq!(names_in(desk.0.path()), Vec::<String>::new());
 }
 
@@ -228,13 +234,18 @@ fn a_record_is_complete_and_says_how_to_run_its_case_again() {
     let record = only_record(&desk);
     assert_eq!((record.version, record.path()), (Record::VERSION, format!("{KERNEL}::{QUICK}")));
     assert_eq!(record.verdict, Verdict::Passed);
-    assert!(record.release.is_some_and(|release| release.starts_with(&format!("{KERNEL}."))));
+    assert!(record.release.as_ref().is_some_and(|release| release.starts_with(&format!("{KERNEL}."))));
     assert!(record.guest_digest.is_some());
     assert!(!record.claim.is_empty() && !record.source.is_empty() && !record.qemu.is_empty());
     let rerun: Vec<&str> = record.rerun.split(' ').collect();
     assert_eq!(rerun[0], "modrig");
     run(desk.modrig(&rerun[1..])).ends(0, &["1 passed"]);
     only_record(&desk);
+    let records = desk.records().display().to_string();
+    run(desk.modrig(&["behaviours", "--records", &records, "--check"])).ends(0, &["0 cases ended otherwise"]);
+    Record { verdict: Verdict::Skipped { why: "of no use".into() }, ..record }.store(&desk.records()).unwrap();
+    let told = format!("{KERNEL}::{QUICK}: skipped (of no use), was passed");
+    run(desk.modrig(&["behaviours", "--records", &records, "--check"])).ends(1, &[&told, "1 case ended otherwise"]);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use crate::{
     check::Check,
     errno::Errno,
-    guest::{Guest, Packing},
+    guest::{Act, Guest, Packing},
     scenario,
     scenario::{
-        Literature::{Busybox, Kernel},
+        Code,
+        Literature::{Busybox, ExecModprobe, Kernel},
         Scenario,
     },
 };
@@ -26,6 +27,13 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(unlinked_files_load)
         .modules(&["hello"])
         .claim(Busybox, "the kernel keeps nothing of the file once the module is loaded"),
+    scenario!(system_calls_of_2_4_are_gone)
+        .claim(ExecModprobe, "four system calls make a module: create_module, init_module, query_module, delete_module")
+        .until(
+            "2.6",
+            Code("kernel/module.c of 2.6, sys_init_module()"),
+            "init_module does all; create_module and query_module fail with ENOSYS",
+        ),
     scenario!(names_have_bounds).claim(Busybox, "delete_module takes a name shorter than MODULE_NAME_LEN"),
 ];
 
@@ -84,6 +92,14 @@ fn unlinked_files_load(guest: &mut Guest) -> Check {
 fn names_have_bounds(guest: &mut Guest) -> Check {
     for name in ["", &"n".repeat(55), &"n".repeat(56), &"n".repeat(5000)] {
         guest.unload(name)?.fails_with(Errno::ENOENT)?;
+    }
+    Ok(())
+}
+
+/// Their numbers on x86-64, which the C library names no longer.
+fn system_calls_of_2_4_are_gone(guest: &mut Guest) -> Check {
+    for (name, number) in [("create_module", 174), ("get_kernel_syms", 177), ("query_module", 178)] {
+        guest.act(Act::new(name).call(number, ["hello".into(), 4096.into()]))?.fails_with(Errno::ENOSYS)?;
     }
     Ok(())
 }

@@ -5,13 +5,13 @@ use modrig_agent::call::Call;
 
 use super::request_module::gives;
 use crate::{
-    check::Check,
+    check::{Check, Stop},
     errno::Errno,
     guest::{Act, Guest, helper, same},
     scenario,
     scenario::{
         Code,
-        Literature::{ExecModprobe, Kernel},
+        Literature::{ExecModprobe, Kernel, RequestModule},
         Scenario,
     },
 };
@@ -34,6 +34,8 @@ pub(super) const ALL: &[Scenario] = &[
         .until("2.6.0", Code("call_modprobe() of kernel/kmod.c"), "the arguments have `--` before the name"),
     scenario!(path_longer_than_255_is_cut)
         .claim(ExecModprobe, "modprobe_path is an array of 256 characters, which the sysctl fills as far as it can"),
+    scenario!(sysctl_bounds_its_capabilities)
+        .claim(RequestModule, "kernel.usermodehelper.bset takes capabilities away from helpers, until the next boot"),
     scenario!(program_that_cannot_run_is_told_apart)
         .modules(&["requester"])
         .claim(ExecModprobe, "request_module fails with the error of execve when modprobe cannot be executed"),
@@ -144,4 +146,27 @@ fn program_that_cannot_run_is_told_apart(guest: &mut Guest) -> Check {
         gives(guest, "request some-name", -i64::from(errno))?;
     }
     Ok(())
+}
+
+/// The sysctl is two numbers of 32 bits, the lower one first.
+fn sysctl_bounds_its_capabilities(guest: &mut Guest) -> Check {
+    const SYS_MODULE: u64 = 1 << 16;
+    let bset = "/proc/sys/kernel/usermodehelper/bset";
+    let all = guest.read(bset)?;
+    let numbers: Vec<u64> = all.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let [low, high] = numbers[..] else {
+        return Err(Stop::failed(format!("{bset} should be two numbers; it is `{}`", all.trim())));
+    };
+    guest.write(bset, &format!("{} {high}", low & !SYS_MODULE))?;
+    let call = call_for(guest, asking())?;
+    let left = format!("{:016x}", (high << 32 | low) & !SYS_MODULE);
+    for field in ["CapEff", "CapBnd"] {
+        status_is(&call, field, &left)?;
+    }
+    guest.write(bset, &all)?;
+    same(
+        "what cannot be given back",
+        guest.read(bset)?.split_whitespace().next().unwrap_or_default(),
+        &(low & !SYS_MODULE).to_string(),
+    )
 }

@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod helper;
 mod insert;
+mod inspect;
 mod licences;
 mod livepatch;
 mod mutex;
@@ -32,6 +33,7 @@ use crate::scenario::Scenario;
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         insert::ALL,
+        inspect::ALL,
         parameters::ALL,
         duplicates::ALL,
         versions::ALL,

@@ -3,6 +3,7 @@
 use modfile::edit;
 
 use crate::{
+    behaviour::{COMPRESSED_FILE_IS_KNOWN, PRINTK_IS},
     check::{Check, Stop},
     errno::Errno,
     guest::{Guest, same},
@@ -96,17 +97,16 @@ fn flags_ignore_what_they_name(guest: &mut Guest) -> Check {
     Ok(())
 }
 
-/// Flag 4, for compressed files, exists since 5.17 (b1ae6dc41eaa, "module: add in-kernel support for decompressing"). A
-/// kernel built without it says EOPNOTSUPP.
+/// Flag 4 is for compressed files. A kernel that knows it, and is built without, says EOPNOTSUPP.
 fn unknown_flags_are_einval(guest: &mut Guest) -> Check {
     let file = guest.path_of("hello");
     for flags in [8, 16, 1 << 31] {
         guest.load_file(&file, "", flags)?.fails_with(Errno::EINVAL)?;
     }
-    let expected = match guest.version() {
-        (..=5, ..17) => Errno::EINVAL,
-        _ if guest.exists("/sys/module/compression")? => Errno::EINVAL,
-        _ => Errno::EOPNOTSUPP,
+    let unpacks = guest.exists("/sys/module/compression")?;
+    let expected = match COMPRESSED_FILE_IS_KNOWN.on(guest.version()) {
+        true if !unpacks => Errno::EOPNOTSUPP,
+        _ => Errno::EINVAL,
     };
     guest.load_file(&file, "", COMPRESSED_FILE)?.fails_with(expected)
 }
@@ -119,9 +119,9 @@ fn needs_modversions(guest: &mut Guest) -> Check {
     }
 }
 
-/// What modules print with: `_printk` since 5.15 (337015573718, "printk: Userspace format indexing support").
+/// What modules print with.
 fn printk(guest: &Guest) -> &'static str {
-    if guest.version() < (5, 15) { "printk" } else { "_printk" }
+    PRINTK_IS.on(guest.version())
 }
 
 fn changed_checksum_is_einval(guest: &mut Guest) -> Check {
