@@ -240,7 +240,7 @@ impl Global {
 
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
         let catalog = self.catalog()?;
-        let kernels = known(&catalog, &args.kernels)?;
+        let kernels = columns(&catalog, &args.kernels)?;
         let scenarios = select(&args.filters)?;
         let mut rig = self.rig()?;
         rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
@@ -330,13 +330,21 @@ impl Global {
         let rig = self.rig()?;
         println!("seconds, median of {rounds} (ratio to bare)");
         println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
-        for name in known(&rig.catalog, kernels)? {
+        for name in columns(&rig.catalog, kernels)? {
             let prepared = rig.prepare(&name, Machine::DEFAULT)?;
             let boots = boot::boots(&rig.host, &prepared, rounds)?;
             let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
             println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
         }
         Ok(())
+    }
+}
+
+/// The kernels that were given, or all columns of the matrix.
+fn columns(catalog: &Kernels, names: &[String]) -> Result<Vec<String>> {
+    match names {
+        [] => Ok(catalog.columns().map(str::to_owned).collect()),
+        names => known(catalog, names),
     }
 }
 

@@ -16,7 +16,7 @@ use modfile::{
     proc_modules::{self, ProcModule, State},
 };
 use modrig_agent::{
-    call::{Call, DIRECTORY, HELPERS},
+    call::{Call, DIRECTORY, HELPERS, HOTPLUG_LOG},
     wire::{Ending, Job, OpenId, Reply, Request},
 };
 
@@ -28,6 +28,7 @@ use crate::{
     error::{Context as _, Error},
     image::{module_directory, module_path},
     kernel::version_of,
+    machine::Device,
     vm::{SLICE, Trouble, Vm},
 };
 
@@ -342,9 +343,13 @@ impl Guest {
     /// # Errors
     /// As [`Guest::run`].
     pub fn start_run(&mut self, tool: &str, args: &[&str]) -> Check<Running> {
-        let mut argv = vec![format!("/sbin/{tool}")];
-        argv.extend(args.iter().map(|arg| (*arg).to_owned()));
-        let what = format!("{tool} {}", args.join(" ")).trim_end().to_owned();
+        self.start_program(format!("/sbin/{tool}"), args)
+    }
+
+    fn start_program(&mut self, path: String, args: &[&str]) -> Check<Running> {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let what = format!("{name} {}", args.join(" ")).trim_end().to_owned();
+        let argv = [path].into_iter().chain(args.iter().map(|arg| (*arg).to_owned())).collect();
         let env = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         self.start(Job::Exec { argv, env }, what)
     }
@@ -356,6 +361,23 @@ impl Guest {
     pub fn finish_run(&mut self, mut running: Running) -> Check<Ran> {
         let ending = self.wait_for(&mut running)?;
         Ok(Ran { what: running.what, ending })
+    }
+
+    /// Loads and unloads modules from as many threads as there are names, all at once, each so many times. How many
+    /// loads and how many unloads of each thread succeeded.
+    ///
+    /// # Errors
+    /// It does not come to its end, or the guest is in trouble.
+    pub fn storm(&mut self, rounds: u32, names: &[&str]) -> Check<Vec<(u32, u32)>> {
+        let paths: Vec<String> = names.iter().map(|name| self.path_of(name)).collect();
+        let rounds = rounds.to_string();
+        let args: Vec<&str> = [&*rounds].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let running = self.start_program(helper("storm"), &args)?;
+        let ran = self.finish_run(running)?;
+        ran.succeeds()?;
+        let counts = |line: &str| line.split_once(' ').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        let counts: Option<Vec<_>> = ran.stdout().lines().map(counts).collect();
+        counts.ok_or_else(|| Error::new("the storm's results make no sense").into())
     }
 
     /// modprobe's configuration.
@@ -580,6 +602,41 @@ impl Guest {
             pause = (pause * 2).min(Duration::from_millis(200));
         }
         Ok(())
+    }
+
+    // Devices.
+
+    /// Gives the machine a device, under a name for [`Guest::unplug`].
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn plug(&mut self, device: Device, id: &str) -> Check {
+        Ok(self.vm.plug(device, id)?)
+    }
+
+    /// Starts a listener that runs modprobe for every device that appears from now on, as udev does.
+    ///
+    /// # Errors
+    /// It does not start, or the guest is in trouble.
+    pub fn listen_for_devices(&mut self) -> Check {
+        self.start_program(helper("hotplug"), &[])?;
+        self.eventually("the listener listens", |guest| guest.exists(HOTPLUG_LOG))
+    }
+
+    /// What the listener has run modprobe for, with the exit code: `ALIAS EXIT_CODE`, oldest first.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn devices_heard_of(&mut self) -> Check<Vec<String>> {
+        Ok(self.read(HOTPLUG_LOG)?.lines().map(str::to_owned).collect())
+    }
+
+    /// Takes a device away again; the kernel has let go of it when this ends.
+    ///
+    /// # Errors
+    /// The guest is in trouble.
+    pub fn unplug(&mut self, id: &str) -> Check {
+        Ok(self.vm.unplug(id)?)
     }
 
     // Files.

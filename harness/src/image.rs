@@ -2,7 +2,7 @@
 //!
 //! A newc archive, byte for byte the same for the same input: entries sorted, all times zero, inodes counted.
 
-use std::{collections::BTreeMap, fs, io::Cursor, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, fs, io::Cursor, path::PathBuf};
 
 use cpio::{NewcBuilder, newc::ModeFileType, write_cpio};
 use modrig_agent::call::HELPERS;
@@ -10,7 +10,7 @@ use modrig_agent::call::HELPERS;
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, Result},
-    kernel::Kernel,
+    kernel::{Kernel, LISTS, StockFile},
     module::GuestModule,
     programs,
     toolset::{TOOLS, Toolset},
@@ -21,11 +21,11 @@ use crate::{
 const PROGRAMS: &str = "usr/sbin";
 
 /// Names under which the helper is put into [`HELPERS`]; what each does stands in the agent's `helper.rs`.
-const HELPER_NAMES: [&str; 9] =
-    ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "kill-9", "record", "sleep-1", "sleep-6"];
+const HELPER_NAMES: [&str; 11] =
+    ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "hotplug", "kill-9", "record", "sleep-1", "sleep-6", "storm"];
 
 /// Mount points and what programs expect to exist.
-const DIRECTORIES: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
+const DIRECTORIES: [&str; 6] = ["dev", "mnt", "proc", "run", "sys", "tmp"];
 
 /// An initramfs in the cache.
 #[derive(Debug, Clone)]
@@ -46,17 +46,34 @@ pub fn module_path(name: &str) -> String {
     format!("extra/{name}.ko")
 }
 
+/// The kernel's directory of modules in an image.
+#[derive(Debug, Clone, Default)]
+pub struct Tree<'a> {
+    /// Guest modules.
+    pub modules: Vec<&'a GuestModule>,
+    /// What came with the kernel: modules, and lists of them.
+    pub stock: Vec<StockFile>,
+}
+
+impl Tree<'_> {
+    /// Paths below [`module_directory`] and contents: the files, then depmod's indexes of them.
+    fn files(&self) -> Result<Vec<(String, Cow<'_, [u8]>)>> {
+        let guest = self.modules.iter().map(|module| (module_path(&module.name), &*module.bytes));
+        let stock = self.stock.iter().map(|file| (file.path.clone(), &*file.bytes));
+        let (lists, modules): (Vec<_>, Vec<_>) = guest.chain(stock).partition(|(path, _)| LISTS.contains(&&**path));
+        let indexes = modutils::depmod::index(&modules, &lists)
+            .map_err(|cause| Error::new("cannot index the modules of an image").because(cause))?;
+        let indexes = indexes.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.into()));
+        Ok(lists.into_iter().chain(modules).map(|(path, bytes)| (path, bytes.into())).chain(indexes).collect())
+    }
+}
+
 /// Packs the image for a kernel.
 ///
 /// # Errors
 /// depmod does not understand the modules, or the cache cannot be written.
-pub fn pack<'a>(
-    cache: &Cache,
-    kernel: &Kernel,
-    tools: &Toolset,
-    modules: impl IntoIterator<Item = &'a GuestModule>,
-) -> Result<Image> {
-    let bytes = archive(&kernel.release, tools, modules)?;
+pub fn pack(cache: &Cache, kernel: &Kernel, tools: &Toolset, tree: &Tree<'_>) -> Result<Image> {
+    let bytes = archive(&kernel.release, tools, tree)?;
     let digest = Digest::of([&bytes]);
     let place = cache.entry("image", digest.as_str(), |place| {
         fs::write(place.join("initramfs"), &bytes).context(|| format!("cannot write the image `{}`", place.display()))
@@ -84,12 +101,8 @@ enum Entry<'a> {
     Link(String),
 }
 
-fn archive<'a>(release: &str, tools: &Toolset, modules: impl IntoIterator<Item = &'a GuestModule>) -> Result<Vec<u8>> {
-    let tree = module_directory(release);
-    let modules: Vec<(String, &[u8])> =
-        modules.into_iter().map(|module| (module_path(&module.name), &*module.bytes)).collect();
-    let indexes = modutils::depmod::index(&modules)
-        .map_err(|cause| Error::new("cannot index the guest modules").because(cause))?;
+fn archive(release: &str, tools: &Toolset, tree: &Tree<'_>) -> Result<Vec<u8>> {
+    let (directory, files) = (module_directory(release), tree.files()?);
     let mut entries = BTreeMap::new();
     let mut add = |path: &str, entry| {
         let path = path.trim_start_matches('/');
@@ -114,11 +127,8 @@ fn archive<'a>(release: &str, tools: &Toolset, modules: impl IntoIterator<Item =
     for name in HELPER_NAMES {
         add(&format!("{HELPERS}/{name}"), Entry::Link(format!("/{PROGRAMS}/modrig-helper")));
     }
-    for (path, bytes) in &modules {
-        add(&format!("{tree}/{path}"), Entry::File(bytes, 0o644));
-    }
-    for (name, bytes) in &indexes {
-        add(&format!("{tree}/{name}"), Entry::File(bytes, 0o644));
+    for (path, bytes) in &files {
+        add(&format!("{directory}/{path}"), Entry::File(bytes, 0o644));
     }
     write(&entries)
 }
@@ -141,8 +151,8 @@ mod tests {
 
     #[test]
     fn the_same_input_gives_the_same_bytes_with_parents_before_children() {
-        let first = archive("6.1.0-x", &Toolset::ours(), []).unwrap();
-        assert_eq!(first, archive("6.1.0-x", &Toolset::ours(), []).unwrap());
+        let first = archive("6.1.0-x", &Toolset::ours(), &Tree::default()).unwrap();
+        assert_eq!(first, archive("6.1.0-x", &Toolset::ours(), &Tree::default()).unwrap());
         let mut seen = Vec::new();
         let mut rest = &first[..];
         loop {

@@ -32,6 +32,7 @@ pub mod interrupt;
 pub mod kernel;
 pub mod literature;
 pub mod machine;
+pub mod media;
 pub mod memo;
 pub mod module;
 pub mod peers;

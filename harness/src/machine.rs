@@ -10,6 +10,11 @@ pub struct Machine {
     pub board: Board,
     /// How many processors.
     pub processors: u8,
+    /// What is there when the guest boots.
+    pub devices: &'static [Device],
+    /// Whether its kernel is of the flavour with all drivers. That one is four times as much to fetch, and has the
+    /// stock modules.
+    pub drivers: bool,
     /// Words that are added to the kernel's command line.
     pub words: &'static str,
 }
@@ -23,11 +28,42 @@ pub enum Board {
     Pc,
 }
 
+/// What a machine can have, or be given while it runs: see `Guest::plug`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// An ATAPI drive with a disc in it (see [`crate::media`]).
+    CdDrive,
+    /// A PCI card whose driver is e1000.
+    NetworkCard,
+    /// A PCI card whose driver is virtio_pci, and on its own bus virtio_rng.
+    RandomNumbers,
+    /// A PCI card with ports, whose driver is xhci_pci.
+    UsbPorts,
+    /// A stick with the same content as the disc, for a machine with [`Device::UsbPorts`].
+    UsbStick,
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CdDrive => "CD drive",
+            Self::NetworkCard => "network card",
+            Self::RandomNumbers => "source of random numbers",
+            Self::UsbPorts => "USB ports",
+            Self::UsbStick => "USB stick",
+        })
+    }
+}
+
 impl Machine {
     /// The one that a scenario has when it does not ask.
-    pub const DEFAULT: Self = Self { board: Board::Microvm, processors: 1, words: "" };
+    pub const DEFAULT: Self = Self { board: Board::Microvm, processors: 1, devices: &[], drivers: false, words: "" };
     /// Two processors. Distributions' kernels find the second one by ACPI only.
     pub const SMP: Self = Self { board: Board::Pc, processors: 2, ..Self::DEFAULT };
+
+    /// A PC with a disc in its drive and ports for USB, whose kernel has drivers for them.
+    pub const PC: Self =
+        Self { board: Board::Pc, devices: &[Device::CdDrive, Device::UsbPorts], drivers: true, ..Self::DEFAULT };
 
     /// The same with more words on the kernel's command line, separated by blanks: `lockdown=integrity`.
     #[must_use]
@@ -47,6 +83,12 @@ impl fmt::Display for Machine {
         if self.processors > 1 {
             write!(f, ", {} processors", self.processors)?;
         }
+        for device in self.devices {
+            write!(f, ", {device}")?;
+        }
+        if self.drivers {
+            f.write_str(", drivers")?;
+        }
         if !self.words.is_empty() {
             write!(f, ", {}", self.words)?;
         }
@@ -61,6 +103,7 @@ mod tests {
     #[test]
     fn a_machine_is_named_by_what_it_has() {
         assert_eq!(Machine::DEFAULT.to_string(), "microvm");
+        assert_eq!(Machine::PC.to_string(), "pc, CD drive, USB ports, drivers");
         assert_eq!(Machine::SMP.words("nomodule").to_string(), "pc, 2 processors, nomodule");
     }
 }

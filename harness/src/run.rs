@@ -11,10 +11,10 @@ use chrono::{SubsecRound as _, Utc};
 use crate::{
     cache::{Cache, Digest},
     check::Stop,
-    error::Result,
+    error::{Error, Result},
     guest::{Guest, Step},
     image::{self, Image},
-    kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
+    kernel::{FetchOptions, Headers, Kernel, Kernels, StockFile, Store},
     machine::Machine,
     memo, module,
     progress::Progress,
@@ -40,6 +40,17 @@ pub struct Rig {
     pub host: Host,
     /// The guests' module tools.
     pub tools: Toolset,
+}
+
+/// What an image holds besides programs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Contents<'a> {
+    /// Guest modules, by name.
+    pub modules: &'a [&'a str],
+    /// More sources than the built-in ones: name and C text.
+    pub sources: &'a [(String, String)],
+    /// Modules that came with the kernel, by name; what they need comes with them.
+    pub stock: &'a [&'a str],
 }
 
 /// A kernel with its modules, booted and saved: ready for any number of cases.
@@ -89,24 +100,21 @@ impl Rig {
     /// # Errors
     /// Any of these steps fails.
     pub fn prepare(&self, kernel: &str, machine: Machine) -> Result<Prepared> {
-        let all = scenarios::all().filter(|scenario| scenario.machine == machine);
-        let names: BTreeSet<&str> = all.flat_map(|scenario| scenario.modules).copied().collect();
-        self.prepare_with(kernel, machine, &names.into_iter().collect::<Vec<_>>(), &[])
+        let named = |names: fn(&Scenario) -> &'static [&'static str]| -> Vec<&str> {
+            let all = scenarios::all().filter(|scenario| scenario.machine == machine);
+            all.flat_map(names).copied().collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let (modules, stock) = (named(|scenario| scenario.modules), named(|scenario| scenario.stock));
+        self.prepare_with(kernel, machine, &Contents { modules: &modules, stock: &stock, sources: &[] })
     }
 
-    /// The same for modules by name, and for more sources than the built-in ones.
+    /// The same for an image whose contents are named here.
     ///
     /// # Errors
     /// As [`Rig::prepare`].
-    pub fn prepare_with(
-        &self,
-        kernel: &str,
-        machine: Machine,
-        modules: &[&str],
-        sources: &[(String, String)],
-    ) -> Result<Prepared> {
-        let kernel = self.store.resolve(&self.catalog, kernel)?;
-        let (image, missing) = self.pack(&kernel, modules, sources)?;
+    pub fn prepare_with(&self, kernel: &str, machine: Machine, contents: &Contents<'_>) -> Result<Prepared> {
+        let kernel = self.store.resolve(&self.catalog, self.kernel_for(kernel, machine).map_err(Error::new)?)?;
+        let (image, missing) = self.pack(&kernel, contents)?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
         let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
         Ok(Prepared { kernel, missing, image, guest })
@@ -114,34 +122,51 @@ impl Rig {
 
     /// The image with these modules, and the modules that do not compile. What this very program has packed before is
     /// known by what went into it: nothing has to be read and packed again only to learn its digest.
-    fn pack(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
+    fn pack(&self, kernel: &Kernel, contents: &Contents<'_>) -> Result<Packed> {
         let cache = &self.store.cache;
-        let Ok(own) = memo::stamp(Path::new("/proc/self/exe")) else { return self.pack_now(kernel, modules, sources) };
-        let texts = Digest::of(sources.iter().flat_map(|(name, text)| [name, text]));
-        let content = Digest::of([Digest::of(modules), texts, self.tools.digest()]);
+        let Ok(own) = memo::stamp(Path::new("/proc/self/exe")) else { return self.pack_now(kernel, contents) };
+        let texts = Digest::of(contents.sources.iter().flat_map(|(name, text)| [name, text]));
+        let names = [contents.modules, contents.stock].map(Digest::of);
+        let content = Digest::of(names.into_iter().chain([texts, self.tools.digest()]));
         let parts = [own.as_str(), kernel.digest.as_str(), content.as_str()];
         if let Some((digest, missing)) = memo::recall(cache, "image", &parts)
             && let Some(image) = image::find(cache, &digest)
         {
             return Ok((image, missing));
         }
-        let (image, missing) = self.pack_now(kernel, modules, sources)?;
+        let (image, missing) = self.pack_now(kernel, contents)?;
         memo::remember(cache, "image", &parts, &(&image.digest, &missing));
         Ok((image, missing))
     }
 
-    fn pack_now(&self, kernel: &Kernel, modules: &[&str], sources: &[(String, String)]) -> Result<Packed> {
-        let set = module::build(&self.store, kernel, modules, sources)?;
-        let image = image::pack(&self.store.cache, kernel, &self.tools, set.modules.values())?;
+    fn pack_now(&self, kernel: &Kernel, contents: &Contents<'_>) -> Result<Packed> {
+        let set = module::build(&self.store, kernel, contents.modules, contents.sources)?;
+        let tree = image::Tree { modules: set.modules.values().collect(), stock: stock(kernel, contents.stock)? };
+        let image = image::pack(&self.store.cache, kernel, &self.tools, &tree)?;
         Ok((image, set.failures))
+    }
+
+    /// The kernel that runs on a machine in the column of another: one with drivers, if the machine needs them.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn kernel_for<'a>(&'a self, kernel: &'a str, machine: Machine) -> Result<&'a str, String> {
+        match machine.drivers {
+            false => Ok(kernel),
+            true => self
+                .catalog
+                .with_drivers(kernel)
+                .ok_or_else(|| format!("needs stock drivers, and the list of kernels names none for {kernel}")),
+        }
     }
 
     /// Runs one case. Whatever happens, it ends in a record.
     pub fn case(&self, kernel: &str, prepared: &Result<Prepared>, scenario: &Scenario) -> Record {
         let begun = Instant::now();
-        let outcome = match prepared {
-            Err(error) => Verdict::broken(error).into(),
-            Ok(prepared) => self.judge(prepared, scenario),
+        let outcome = match (self.kernel_for(kernel, scenario.machine), prepared) {
+            (Err(why), _) => Verdict::Skipped { why }.into(),
+            (_, Err(error)) => Verdict::broken(error).into(),
+            (_, Ok(prepared)) => self.judge(prepared, scenario),
         };
         let prepared = prepared.as_ref().ok();
         Record {
@@ -213,4 +238,16 @@ impl From<Verdict> for Outcome {
     fn from(verdict: Verdict) -> Self {
         Self { verdict, events: Vec::new(), steps: Vec::new(), log: String::new() }
     }
+}
+
+/// The stock modules an image holds, with the kernel's lists of modules; none when no scenario asks for any.
+fn stock(kernel: &Kernel, names: &[&str]) -> Result<Vec<StockFile>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let stock =
+        kernel.stock.as_ref().ok_or_else(|| Error::new(format!("no stock modules of {} are kept", kernel.name)))?;
+    let mut files = stock.lists()?;
+    files.extend(stock.closure(names)?);
+    Ok(files)
 }

@@ -3,7 +3,7 @@
 pub use crate::{
     behaviour::Source::{Code, Commit, Observed},
     claim::Literature,
-    machine::Machine,
+    machine::{Device, Machine},
 };
 use crate::{
     behaviour::{Source, Turn, Version},
@@ -23,6 +23,8 @@ pub struct Scenario {
     pub modules: &'static [&'static str],
     /// The statement it tests.
     pub claim: Claim,
+    /// Modules of the kernel itself that it needs.
+    pub stock: &'static [&'static str],
     /// First kernel series it makes sense on.
     pub since: Option<Version>,
     /// What it runs on.
@@ -37,6 +39,7 @@ impl Scenario {
             group: last_part(path),
             name,
             modules: &[],
+            stock: &[],
             claim: Claim::new(Literature::Kernel, ""),
             since: None,
             machine: Machine::DEFAULT,
@@ -47,6 +50,13 @@ impl Scenario {
     /// Names the guest modules it needs: files in `guest-modules/`, or copies of one (see `module::copies`).
     pub const fn modules(mut self, modules: &'static [&'static str]) -> Self {
         self.modules = modules;
+        self
+    }
+
+    /// Names modules that came with the kernel; what they need comes with them. They are kept of kernels with drivers
+    /// only, so its machine must be one that has them (see [`Machine`]).
+    pub const fn stock(mut self, modules: &'static [&'static str]) -> Self {
+        self.stock = modules;
         self
     }
 

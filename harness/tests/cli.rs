@@ -90,7 +90,7 @@ impl Ran {
 #[test]
 fn an_unknown_kernel_is_wrong_usage_and_the_nearest_is_named() {
     let ran = run(Desk::new().modrig(&["run", "-k", "6.11"]));
-    ran.ends(2, &["error: no kernel is called `6.11`", "help: did you mean 6.1? known are 5.10, 6.1, "]);
+    ran.ends(2, &["error: no kernel is called `6.11`", "help: did you mean 6.1? known are 5.10, 5.10-generic, 6.1, "]);
 }
 
 #[test]

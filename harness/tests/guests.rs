@@ -18,7 +18,7 @@ use modrig::{
     machine::Machine,
     programs,
     report::{Record, Verdict, terminal},
-    run::{Prepared, Rig},
+    run::{Contents, Prepared, Rig},
     scenario,
     scenario::Scenario,
     suite::Suite,
@@ -37,7 +37,8 @@ fn hello(guest: &mut Guest) -> Check {
 /// One saved guest serves all tests of this file.
 fn prepare(rig: &Rig) -> Result<Prepared> {
     let no_c = "#include <linux/module.h>\nint broken = ;\nMODULE_LICENSE(\"GPL\");\n";
-    rig.prepare_with(KERNEL, Machine::DEFAULT, &MODULES, &[("no_c".to_owned(), no_c.to_owned())])
+    let contents = Contents { modules: &MODULES, sources: &[("no_c".to_owned(), no_c.to_owned())], stock: &[] };
+    rig.prepare_with(KERNEL, Machine::DEFAULT, &contents)
 }
 
 /// Runs a scenario that goes wrong; afterwards nothing runs, and a healthy one on a fresh copy of the guest passes.
@@ -179,7 +180,8 @@ fn prepare_spoilt(code: [u8; 2]) -> (String, usize) {
     let mut spoilt = rig.clone();
     spoilt.store.cache = Cache::open(Some(twin.path())).unwrap();
     spoilt.host = counting(&rig.host, dir.path(), &starts);
-    let error = spoilt.prepare_with(file.to_str().unwrap(), Machine::DEFAULT, &[], &[]).unwrap_err().chain();
+    let error =
+        spoilt.prepare_with(file.to_str().unwrap(), Machine::DEFAULT, &Contents::default()).unwrap_err().chain();
     assert_eq!(children(), Vec::<String>::new(), "something was left running");
     twin.assert_whole();
     let expected = format!("kernel {} ({}) does not come up on microvm: ", file.display(), good.release);
@@ -226,7 +228,7 @@ fn wrong(guest: &mut Guest) -> Check {
 #[test]
 fn a_wrong_expectation_fails_exactly_its_cells() {
     let rig = Rig::open().unwrap();
-    let kernels: Vec<String> = rig.catalog.names().map(str::to_owned).collect();
+    let kernels: Vec<String> = rig.catalog.columns().map(str::to_owned).collect();
     let suite = Suite { kernels: kernels.clone(), scenarios: vec![&RIGHT, &WRONG], jobs: 2 };
     let records = suite.run(&rig, |_| {});
     assert_eq!(records.len(), 2 * kernels.len());

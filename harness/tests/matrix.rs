@@ -24,7 +24,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let trials = catalog.names().flat_map(|kernel| scenarios::all().map(|scenario| trial(kernel, scenario))).collect();
+    let trials =
+        catalog.columns().flat_map(|kernel| scenarios::all().map(|scenario| trial(kernel, scenario))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

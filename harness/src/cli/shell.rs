@@ -10,7 +10,7 @@ use crate::{
     guest::Guest,
     machine::Machine,
     module,
-    run::Rig,
+    run::{Contents, Rig},
 };
 
 const HELP: &str = "\
@@ -25,7 +25,8 @@ Tools of the guest: insmod, rmmod, lsmod, modinfo, modprobe, depmod (as /sbin ha
 pub(super) fn run(rig: &Rig, kernel: &str) -> Result<()> {
     // All sources, not only those that scenarios use: a person may want any of them.
     let modules: Vec<&str> = module::SOURCES.iter().map(|(name, _)| *name).collect();
-    let prepared = rig.prepare_with(kernel, Machine::DEFAULT, &modules, &[])?;
+    let prepared =
+        rig.prepare_with(kernel, Machine::DEFAULT, &Contents { modules: &modules, ..Contents::default() })?;
     let vm = prepared.guest.restore(&rig.host).map_err(crate::vm::Trouble::into_error)?;
     println!("{} is yours; `help` says what it understands", vm.release());
     let mut guest = Guest::new(vm);

@@ -205,6 +205,6 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, release, suite, megabytes, here } = self;
         let here = if *here { "here" } else { "to be fetched" };
-        write!(f, "{name:10} {release:32} {suite:20} {megabytes:>4} MB  {here}")
+        write!(f, "{name:12} {release:32} {suite:20} {megabytes:>4} MB  {here}")
     }
 }

@@ -11,7 +11,7 @@ use super::{
     Catalog, Config, Headers, Kernel, Store,
     catalog::{Line, Locked, Package},
     control::{Index, Stanza, compare_versions},
-    local, version_of, vmlinux,
+    local, stock, version_of, vmlinux,
 };
 use crate::{
     cache::Digest,
@@ -28,6 +28,9 @@ pub struct KernelLine {
     suite: String,
     flavour: String,
     compiler: String,
+    /// The kernel whose scenarios it runs when they need drivers which that one lacks.
+    #[serde(default)]
+    drivers_for: Option<String>,
 }
 
 impl KernelLine {
@@ -48,6 +51,19 @@ impl Kernels {
     pub fn embedded() -> Result<Self> {
         Self::parse(include_str!("../../kernels.toml"), include_str!("../../kernels.lock"))
     }
+
+    /// The columns of the matrix: the kernels that stand for themselves.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.names().filter(|name| self.line(name).is_ok_and(|line| line.drivers_for.is_none()))
+    }
+
+    /// The kernel with all drivers for a column of the matrix; it may be that kernel itself.
+    pub fn with_drivers<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        let stands_for =
+            |other: &str, name: &str| self.line(other).is_ok_and(|line| line.drivers_for.as_deref() == Some(name));
+        let itself = self.line(name).is_ok_and(|line| line.drivers_for.is_some());
+        if itself { Some(name) } else { self.names().find(|other| stands_for(other, name)) }
+    }
 }
 
 impl Line for KernelLine {
@@ -59,17 +75,19 @@ impl Line for KernelLine {
     }
 
     fn key(&self, locked: &Locked) -> String {
-        Digest::of([LAYOUT, &locked.release, &self.compiler].into_iter().chain(locked.digests())).to_string()
+        let kept = self.drivers_for.iter().flat_map(|_| stock::KEPT.iter().copied());
+        let parts = [LAYOUT, &locked.release, &self.compiler].into_iter().chain(locked.digests()).chain(kept);
+        Digest::of(parts).to_string()
     }
 
     fn newest(&self, name: &str, packages: &Index) -> Result<Locked> {
-        newest(packages, name, &self.flavour).ok_or_else(|| {
+        newest(packages, name, &self.flavour, self.drivers_for.is_some()).ok_or_else(|| {
             Error::new(format!("{} has no kernel {name} of flavour {} with headers", self.suite, self.flavour))
         })
     }
 
     fn place_of(&self, path: &Path) -> Option<PathBuf> {
-        place_of(path)
+        place_of(path).or_else(|| self.drivers_for.as_ref().and_then(|_| stock::place_of(path)))
     }
 
     fn finish(&self, place: &Path) -> Result<()> {
@@ -92,11 +110,14 @@ impl Store {
 }
 
 /// The newest release of a series and flavour that has headers, with the packages it needs.
-fn newest(packages: &Index, series: &str, flavour: &str) -> Option<Locked> {
+fn newest(packages: &Index, series: &str, flavour: &str, with_modules: bool) -> Option<Locked> {
     let headers_of = |release: &str| packages.get(&format!("linux-headers-{release}"));
     let (release, version) = newest_release(packages, series, flavour, |release| headers_of(release).is_some())?;
     let mut names = image_packages(packages, release, "binary");
     names.push(format!("linux-headers-{release}"));
+    // Where the image package has everything, it has the modules too.
+    let modules = format!("linux-modules-{release}");
+    names.extend(Some(modules).filter(|name| with_modules && packages.contains_key(name)));
     names.extend(
         depends(headers_of(release)?).filter(|name| name.starts_with("linux-kbuild-") || name.ends_with("-common")),
     );
@@ -202,6 +223,7 @@ fn kernel_at(name: &str, line: &KernelLine, release: &str, place: &Path) -> Resu
             compiler: line.compiler.clone(),
             root: place.to_owned(),
         },
+        stock: stock::Stock::at(place),
         digest: Digest::of([key]),
     })
 }
@@ -228,10 +250,12 @@ mod tests {
     #[test]
     fn the_embedded_matrix_is_sound_and_fully_locked() {
         let catalog = Kernels::embedded().unwrap();
-        assert!(catalog.names().count() >= 5);
+        assert!(catalog.columns().count() >= 5);
+        assert_eq!(catalog.with_drivers("6.1"), Some("6.1-generic"));
+        assert_eq!(catalog.with_drivers("6.1-generic"), Some("6.1-generic"));
         for name in catalog.names() {
             let locked = catalog.locked(name).unwrap_or_else(|| panic!("{name} is not locked"));
-            assert!(locked.release.starts_with(name), "{name}: {}", locked.release);
+            assert_eq!(version_of(&locked.release), version_of(name), "{name}: {}", locked.release);
             assert!(locked.packages.len() >= 4, "{name}: {:?}", locked.packages);
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn kernel(cache: &Cache, name: &str) -> Result<Kernel> {
     };
     let (image, format) = vmlinux::find(&entry);
     let config = Config::new(String::from_utf8_lossy(&read(&entry.join("config"))?).into_owned());
-    Ok(Kernel { name: name.to_owned(), release, image, format, config, headers, digest })
+    Ok(Kernel { name: name.to_owned(), release, image, format, config, headers, stock: None, digest })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -8,6 +8,7 @@ mod debian;
 mod local;
 pub mod mirror;
 mod signature;
+mod stock;
 mod store;
 mod vmlinux;
 
@@ -17,6 +18,7 @@ pub use catalog::{Catalog, Line, Locked, Package, Row};
 pub use control::{Index, Stanza};
 pub use debian::{KernelLine, Kernels};
 pub(crate) use debian::{image_packages, lock, newest_release};
+pub use stock::{KEPT, LISTS, Stock, StockFile};
 pub use store::Store;
 
 use crate::cache::Digest;
@@ -36,6 +38,8 @@ pub struct Kernel {
     pub config: Config,
     /// How modules for it are built.
     pub headers: Headers,
+    /// The modules that came with it, as far as they were kept.
+    pub stock: Option<Stock>,
     /// Digest of everything above that a module, an image or a saved state depends on.
     pub digest: Digest,
 }

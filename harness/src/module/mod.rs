@@ -205,6 +205,7 @@ $(M)/%.ko: $(objects)
             format: ImageFormat::BzImage,
             config: Config::default(),
             headers,
+            stock: None,
             digest: Digest::of(["test"]),
         }
     }

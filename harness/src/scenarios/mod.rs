@@ -8,10 +8,12 @@ mod duplicates;
 mod faults;
 mod files;
 mod helper;
+mod hotplug;
 mod insert;
 mod inspect;
 mod licences;
 mod livepatch;
+mod media;
 mod mutex;
 mod on_demand;
 mod parameters;
@@ -48,6 +50,8 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         request_module::ALL,
         stub::ALL,
         smp::ALL,
+        media::ALL,
+        hotplug::ALL,
         helper::ALL,
         triggers::ALL,
         on_demand::ALL,
@@ -74,6 +78,16 @@ mod tests {
             assert!(!scenario.claim.statement.is_empty(), "{} says not what it tests", scenario.path());
         }
         assert!(seen.len() >= 30, "{}", seen.len());
+    }
+
+    #[test]
+    fn stock_modules_are_kept_and_asked_for_where_they_are() {
+        for scenario in all() {
+            for module in scenario.stock {
+                assert!(crate::kernel::KEPT.contains(module), "{}: {module}", scenario.path());
+                assert!(scenario.machine.drivers, "{} runs on a kernel without stock modules", scenario.path());
+            }
+        }
     }
 
     #[test]

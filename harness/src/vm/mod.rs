@@ -8,10 +8,11 @@ use std::{
 };
 
 use modrig_agent::wire::{self, Reply, Request, WIRE_VERSION};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub mod accel;
 mod channels;
+mod device;
 mod qemu;
 mod qmp;
 pub mod snapshot;
@@ -24,7 +25,7 @@ use crate::{
     error::{Context as _, Error},
     interrupt,
     kernel::Kernel,
-    machine::Machine,
+    machine::{Device, Machine},
 };
 use accel::Accel;
 use channels::Channels;
@@ -209,6 +210,32 @@ impl Vm {
                 Error::new("the guest sent bytes that are no message of its agent").because(cause).into()
             })
         })
+    }
+
+    /// Gives the machine another device, under a name that no other has.
+    ///
+    /// # Errors
+    /// QEMU refuses it, or the guest is in trouble.
+    pub fn plug(&mut self, device: Device, id: &str) -> Result<(), Trouble> {
+        if let Some(disc) = device::disc(device, id) {
+            self.command("blockdev-add", &disc, None)?;
+        }
+        self.command("device_add", &device::properties(device, id), None).map(drop)
+    }
+
+    /// Takes a device away, and waits until it is gone: of a card the guest must let go first.
+    ///
+    /// # Errors
+    /// There is none of this name, or the guest does not let go, or is in trouble.
+    pub fn unplug(&mut self, id: &str) -> Result<(), Trouble> {
+        self.command("device_del", &json!({ "id": id }), None)?;
+        loop {
+            let there = self.command("qom-list", &json!({ "path": "/machine/peripheral" }), None)?;
+            if !there.as_array().is_some_and(|names| names.iter().any(|child| child["name"] == id)) {
+                return Ok(());
+            }
+            self.turn(Duration::from_millis(5))?;
+        }
     }
 
     /// One command to QEMU's monitor, with a descriptor for it if one is given.

@@ -3,9 +3,8 @@
 use std::{
     env,
     ffi::OsString,
-    fmt::Write as _,
     fs,
-    io::{self, Read as _, Seek as _, SeekFrom},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::process::CommandExt as _,
@@ -14,12 +13,12 @@ use std::{
     time::Duration,
 };
 
-use super::accel::Accel;
+use super::{accel::Accel, device};
 use crate::{
     cache::Cache,
     error::{Context as _, Error, Result},
     machine::{Board, Machine},
-    memo, process,
+    media, memo, process,
 };
 
 /// Oldest QEMU that has all we use: `microvm` with `acpi=off`, memory back ends in a file, x-ignore-shared.
@@ -141,7 +140,7 @@ pub(super) struct Ends {
 }
 
 /// The command line of a machine with no default devices, no network and two serial ports.
-fn arguments(instance: &Instance, ends: &Ends) -> Vec<OsString> {
+fn arguments(instance: &Instance, ends: &Ends, disc: Option<RawFd>) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     let mut add = |text: &[&str]| words.extend(text.iter().map(OsString::from));
     add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
@@ -166,6 +165,16 @@ fn arguments(instance: &Instance, ends: &Ends) -> Vec<OsString> {
         add(&["-device", &format!("isa-serial,chardev={name}")]);
     }
     add(&["-chardev", &format!("socket,id=qmp,fd={}", ends.qmp.as_raw_fd()), "-mon", "chardev=qmp,mode=control"]);
+    if let Some(disc) = disc {
+        add(&["-add-fd", &format!("fd={disc},set={}", device::DISC_SET)]);
+    }
+    for device in instance.machine.devices {
+        let name = device::name(*device);
+        if let Some(disc) = device::disc(*device, name) {
+            add(&["-blockdev", &disc.to_string()]);
+        }
+        add(&["-device", &device::option(*device, name)]);
+    }
     match &instance.start {
         Start::Kernel { image, initrd, command_line } => {
             words.extend([
@@ -216,11 +225,17 @@ impl Process {
     pub(super) fn start(qemu: &Qemu, instance: &Instance, ends: Ends) -> Result<Self> {
         let failed = || format!("cannot start QEMU `{}`", qemu.program.display());
         let messages = tempfile::tempfile().context(failed)?;
+        let disc = match instance.machine.board {
+            Board::Microvm => None,
+            Board::Pc => Some(disc().context(|| "cannot make the disc of a guest")?),
+        };
+        let disc_descriptor = disc.as_ref().map(fs::File::as_raw_fd);
         let mut inherited = vec![ends.console.as_raw_fd(), ends.link.as_raw_fd(), ends.qmp.as_raw_fd()];
+        inherited.extend(disc_descriptor);
         if let Start::State(descriptor) = instance.start {
             inherited.push(descriptor);
         }
-        let command = duct::cmd(&qemu.program, arguments(instance, &ends))
+        let command = duct::cmd(&qemu.program, arguments(instance, &ends, disc_descriptor))
             .stdin_null()
             .stdout_null()
             .stderr_file(messages.try_clone().context(failed)?)
@@ -248,7 +263,8 @@ impl Process {
         let mut messages = String::new();
         let read = self.messages.seek(SeekFrom::Start(0)).and_then(|_| self.messages.read_to_string(&mut messages));
         if let (Ok(_), Some(last)) = (read, messages.lines().last()) {
-            let _ = write!(said, ": {last}");
+            said.push_str(": ");
+            said.push_str(last);
         }
         said
     }
@@ -259,6 +275,13 @@ impl Drop for Process {
         let _ = self.handle.kill();
         let _ = self.handle.wait();
     }
+}
+
+/// The disc, opened as QEMU wants it: for reading only.
+fn disc() -> io::Result<fs::File> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(&media::disc())?;
+    fs::File::open(file.path())
 }
 
 fn keep_open(descriptor: RawFd) -> io::Result<()> {

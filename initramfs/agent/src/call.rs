@@ -8,6 +8,9 @@ pub const DIRECTORY: &str = "/run/calls";
 /// Directory in the guest that holds the helper under its names (see `helper.rs`).
 pub const HELPERS: &str = "/helpers";
 
+/// Where the helper that is called `hotplug` writes what it has run.
+pub const HOTPLUG_LOG: &str = "/run/hotplug";
+
 /// What the helper as PID 1 says on the console when it is called `init`.
 pub const INIT_REACHED: &str = "modrig-helper: init reached";
 

@@ -7,9 +7,14 @@
 //! | `record` | writes down how it was called, then exits with 0 |
 //! | `exit-N` | the same, then exits with N |
 //! | `kill-N` | the same, then dies of signal N |
+//! | `hotplug` | runs modprobe for every device that appears, as udev does |
+//! | `storm` | loads and unloads in many threads at once |
 //! | `sleep-N` | the same, then sleeps N seconds and exits with 0 |
 //! | `garbage` | writes bytes that are no frames to the link: a guest gone mad |
 //! | `init` | as PID 1: says [`INIT_REACHED`] on the console and no word to the host |
+
+mod hotplug;
+mod storm;
 
 use std::{
     env,
@@ -62,6 +67,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     match what {
         "garbage" => garbage(),
         "init" => init(),
+        "hotplug" => return hotplug::listen(),
+        "storm" => return storm::run(),
         _ => {}
     }
     record(argv)?;

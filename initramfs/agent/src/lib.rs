@@ -5,4 +5,5 @@
 //! calls. It judges nothing and knows no scenario.
 
 pub mod call;
+pub mod uevents;
 pub mod wire;

@@ -1,7 +1,6 @@
 //! PID 1 of the guest: prepares the file systems, says Ready, and does what the host asks until the link ends.
 
 mod jobs;
-mod uevents;
 
 use std::{
     collections::HashMap,
@@ -11,7 +10,10 @@ use std::{
     path::Path,
 };
 
-use modrig_agent::wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION};
+use modrig_agent::{
+    uevents,
+    wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION},
+};
 use modutils::kmsg;
 use rustix::{
     mount::{MountFlags, mount},

@@ -6,6 +6,8 @@ use std::{
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
 };
 
+use rustix::event::{PollFd, PollFlags, poll};
+
 /// The group to which the kernel itself sends (lib/kobject_uevent.c); the others are udev's.
 const KERNEL: u32 = 1;
 
@@ -13,12 +15,17 @@ const KERNEL: u32 = 1;
 const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// Hears the messages that come after it was made.
-pub(crate) struct Listener {
+#[derive(Debug)]
+pub struct Listener {
     socket: OwnedFd,
 }
 
 impl Listener {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// The socket cannot be had.
+    pub fn new() -> io::Result<Self> {
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: socket takes three numbers.
         let socket = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_KOBJECT_UEVENT) })?;
@@ -34,8 +41,20 @@ impl Listener {
         Ok(Self { socket })
     }
 
+    /// Waits until there is a message.
+    ///
+    /// # Errors
+    /// A signal came.
+    pub fn wait(&self) -> io::Result<()> {
+        poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], None)?;
+        Ok(())
+    }
+
     /// The messages since the last call, each `add@/path KEY=value ...`.
-    pub(crate) fn new_messages(&mut self) -> io::Result<Vec<String>> {
+    ///
+    /// # Errors
+    /// The socket fails.
+    pub fn new_messages(&mut self) -> io::Result<Vec<String>> {
         let mut messages = Vec::new();
         let mut message = [0u8; MESSAGE_BYTES_MAX];
         loop {

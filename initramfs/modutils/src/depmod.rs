@@ -29,11 +29,12 @@ mod regex;
 mod scan;
 mod text;
 
-use std::{collections::HashMap, fmt, io, path::Path};
+use std::{borrow::Cow, collections::HashMap, fmt, io, path::Path};
 
 use modfile::elf::Elf;
 
 use crate::{
+    compress,
     log::{Log, Priority},
     sys::strerror,
 };
@@ -59,6 +60,15 @@ pub enum Error {
         #[source]
         cause: modfile::Error,
     },
+    /// A module's file cannot be unpacked.
+    #[error("cannot unpack module `{path}`")]
+    Packed {
+        /// As it was given.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        cause: io::Error,
+    },
     /// Modules need each other.
     #[error("{0}")]
     Cycles(Cycles),
@@ -83,26 +93,31 @@ impl fmt::Display for Cycles {
     }
 }
 
-/// The indexes of these modules, given as paths relative to `/lib/modules/RELEASE` with contents, for a tree without
-/// `modules.order` and built-in modules. Of several modules with one name, kmod's rule picks one: the last below
-/// `updates/`, or else the first.
+/// The indexes of these modules, given as paths relative to `/lib/modules/RELEASE` with contents, and of what came with
+/// the kernel of `modules.order`, `modules.builtin` and `modules.builtin.modinfo`. Of several modules with one name,
+/// kmod's rule picks one: the last below `updates/`, or else the first.
 ///
 /// # Errors
 /// A damaged module, modules that need each other, or a name that is not ASCII.
-pub fn index(modules: &[(String, &[u8])]) -> Result<Vec<File>, Error> {
+pub fn index(modules: &[(String, &[u8])], lists: &[(String, &[u8])]) -> Result<Vec<File>, Error> {
     let directory = Path::new("");
     let places = modules.iter().map(|(path, _)| Place::new(directory, format!("/{path}").as_bytes()));
-    let places = scan::choose_from(&config::Config::preset(), places);
+    let mut places = scan::choose_from(&config::Config::preset(), places);
+    if let Some((_, text)) = lists.iter().find(|(name, _)| name == "modules.order") {
+        order::by_text(text, &mut places);
+    }
     let contents: HashMap<&[u8], &[u8]> = modules.iter().map(|(path, bytes)| (path.as_bytes(), *bytes)).collect();
     let read = |place: Place| {
-        let elf = Elf::parse(contents[place.listed()]);
-        let damaged = |cause| Error::Damaged { path: String::from_utf8_lossy(place.listed()).into_owned(), cause };
-        Ok(Module { facts: Facts::of(&elf.map_err(damaged)?, false), place })
+        let path = || String::from_utf8_lossy(place.listed()).into_owned();
+        let bytes = compress::unpack(contents[place.listed()].to_vec())
+            .map_err(|cause| Error::Packed { path: path(), cause })?;
+        let elf = Elf::parse(&bytes).map_err(|cause| Error::Damaged { path: path(), cause })?;
+        Ok(Module { facts: Facts::of(&elf, false), place })
     };
     let modules = places.into_iter().map(read).collect::<Result<Vec<_>, Error>>()?;
     let index = Index::new(&modules, &Lookup::MODULES, |_| ()).map_err(Error::Cycles)?;
     let log = Log::new("depmod", Priority::Fatal);
-    let sources = Sources { index: &index, log: &log, warns: false, directory: None };
+    let sources = Sources { index: &index, log: &log, warns: false, lists: Lists::Given(lists) };
     FILES.iter().map(|(name, make)| Ok((*name, make(&sources)?))).collect()
 }
 
@@ -135,14 +150,27 @@ struct Sources<'a> {
     log: &'a Log,
     /// Whether patterns that a module has twice are told of.
     warns: bool,
-    /// Where the lists of built-in modules lie; without it they are empty.
-    directory: Option<&'a Path>,
+    lists: Lists<'a>,
+}
+
+/// Where the lists of built-in modules are.
+enum Lists<'a> {
+    /// Files of this directory.
+    In(&'a Path),
+    /// Names and contents; one that is not there counts as empty.
+    Given(&'a [(String, &'a [u8])]),
 }
 
 impl Sources<'_> {
     /// Makes an index from a list that came with the kernel. Without the list it is an empty file, as with kmod.
     fn of_list(&self, name: &str, make: fn(&[u8], &Log) -> Result<Vec<u8>, Unwritable>) -> Result<Vec<u8>, Unwritable> {
-        let list = self.directory.map_or(Some(vec![]), |directory| binary::input(self.log, directory, name));
+        let list = match self.lists {
+            Lists::In(directory) => binary::input(self.log, directory, name).map(Cow::Owned),
+            Lists::Given(lists) => {
+                let text = lists.iter().find(|(there, _)| there == name).map_or(&[][..], |(_, text)| text);
+                Some(Cow::Borrowed(text))
+            }
+        };
         list.map_or(Ok(vec![]), |list| make(&list, self.log))
     }
 

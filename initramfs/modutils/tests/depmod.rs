@@ -45,7 +45,7 @@ fn user(name: &str, of: &[&str]) -> (String, Vec<u8>) {
 #[track_caller]
 fn text(modules: &Modules, file: &str) -> String {
     let modules: Vec<_> = modules.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice())).collect();
-    let files = index(&modules).expect("the modules are sound");
+    let files = index(&modules, &[]).expect("the modules are sound");
     let (_, text) = files.into_iter().find(|(name, _)| *name == file).expect("depmod always writes this file");
     String::from_utf8(text).expect("the names are ASCII")
 }
@@ -86,7 +86,7 @@ fn strings_of_modinfo_become_lines_as_they_are() {
 fn modules_in_a_ring_are_named() {
     let modules = [user("a", &["b"]), user("b", &["c"]), user("c", &["a"]), user("d", &["a"])];
     let modules: Vec<_> = modules.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice())).collect();
-    let error = index(&modules).expect_err("nothing can be loaded first").to_string();
+    let error = index(&modules, &[]).expect_err("nothing can be loaded first").to_string();
     let (rings, count) = error.split_once('\n').expect("a line for each ring and one for the count");
     let whole = ["a -> b -> c -> a", "b -> c -> a -> b", "c -> a -> b -> c"];
     assert!(whole.iter().any(|ring| rings == format!("Cycle detected: {ring}")), "{rings}");
@@ -105,7 +105,7 @@ fn every_ring_told_is_one() {
             |(name, of): &(String, Vec<String>)| user(name, &of.iter().map(String::as_str).collect::<Vec<_>>());
         let modules: Modules = needs.iter().map(module).collect();
         let modules: Vec<_> = modules.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice())).collect();
-        let Err(Error::Cycles(cycles)) = index(&modules) else { continue };
+        let Err(Error::Cycles(cycles)) = index(&modules, &[]) else { continue };
         assert!(!cycles.0.is_empty(), "case {case}");
         for ring in cycles.0 {
             for (user, used) in ring.iter().zip(ring.iter().cycle().skip(1)) {
@@ -117,7 +117,7 @@ fn every_ring_told_is_one() {
 
 #[test]
 fn a_damaged_module_is_named() {
-    let error = index(&[("kernel/bad.ko".into(), b"\x7fELF")]).expect_err("four bytes are no module");
+    let error = index(&[("kernel/bad.ko".into(), b"\x7fELF")], &[]).expect_err("four bytes are no module");
     assert!(matches!(error, Error::Damaged { path, .. } if path == "kernel/bad.ko"));
 }
 
@@ -224,6 +224,25 @@ fn the_tool_writes_eleven_indexes_and_leaves_nothing_else() {
         [&INDEXES[..], &["kernel", "modules.builtin", "modules.builtin.modinfo", "modules.order"]].concat();
     expected.sort_unstable();
     assert_eq!(root.names(), expected);
+}
+
+#[test]
+fn the_library_writes_what_the_tool_writes() {
+    let (path, plain) = user("packed", &["b"]);
+    let mut modules = vec![user("a", &["b"]), user("b", &[]), (format!("{path}.xz"), xz(&plain))];
+    let order = "kernel/b.ko\nkernel/packed.ko\nkernel/a.ko\n";
+    let root = Root::with(&modules, order);
+    let lists = [("modules.builtin", "kernel/inside.ko\n"), ("modules.builtin.modinfo", "inside.alias=x:y\0")];
+    for (name, list) in lists {
+        root.put(name, list.as_bytes());
+    }
+    root.make(&[]);
+    modules.reverse();
+    let modules: Vec<_> = modules.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice())).collect();
+    let lists = lists.into_iter().chain([("modules.order", order)]);
+    let lists: Vec<_> = lists.map(|(name, list)| (name.to_owned(), list.as_bytes())).collect();
+    let files = index(&modules, &lists).expect("the modules are sound");
+    assert_eq!(files.into_iter().collect::<BTreeMap<_, _>>(), root.indexes());
 }
 
 /// The bytes are those that kmod 34.2 writes.

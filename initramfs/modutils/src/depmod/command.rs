@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Cycles, FILES, Index, Module, Sources,
+    Cycles, FILES, Index, Lists, Module, Sources,
     cache::{self, Cache, Stamp, State},
     cause,
     config::{self, Config},
@@ -309,7 +309,7 @@ impl Job {
             return output::print(&self.log, &document::write(&index, &self.release, &self.directory));
         }
         let sources =
-            Sources { index: &index, log: &self.log, warns: self.options.warns, directory: Some(&self.directory) };
+            Sources { index: &index, log: &self.log, warns: self.options.warns, lists: Lists::In(&self.directory) };
         if self.options.is_dry { output::show(&sources) } else { output::write(&self.out, &sources) }
     }
 

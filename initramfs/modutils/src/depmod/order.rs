@@ -24,6 +24,11 @@ pub(super) fn by_list(log: &Log, directory: &Path, places: &mut [Place]) {
         let (file, line) = (directory.join("modules.order"), text.split(|byte| *byte == b'\n').count());
         return log.error(format_args!("{}:{line} corrupted line misses '\\n'", file.display()));
     }
+    by_text(&text, places);
+}
+
+/// The same, as the text of `modules.order` lists them.
+pub(super) fn by_text(text: &[u8], places: &mut [Place]) {
     let lines = text.split(|byte| *byte == b'\n').enumerate();
     let ranks: HashMap<&[u8], usize> = lines.map(|(rank, path)| (path, rank)).collect();
     places.sort_by_key(|place| ranks.get(uncompressed(place.listed())).copied().unwrap_or(usize::MAX));
