@@ -90,6 +90,9 @@ impl Results {
     }
 
     fn add(&mut self, record: &Record) {
+        if record.tools() != "modrig" {
+            return;
+        }
         let Some((_, release)) = self.kernels.iter_mut().find(|(name, _)| *name == record.kernel) else { return };
         if let Some(of_record) = &record.release {
             release.clone_from(of_record);

@@ -73,7 +73,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
         print!("{}", terminal::totals(&collection.records));
     }
     if collection.replaced > 0 {
-        println!("{} older records of the same cases gave way to newer ones", collection.replaced);
+        println!("older records that gave way to newer ones of the same case: {}", collection.replaced);
     }
     args.outputs.write(&collection)?;
     Ok(worst(totals.exit_code(), &[&collection]))

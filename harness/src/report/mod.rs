@@ -228,7 +228,10 @@ pub fn cases(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::guest::Kind;
 
     /// A record as a run leaves it, of a case that passed.
     pub(super) fn record(kernel: &str, scenario: &str) -> Record {
@@ -271,5 +274,30 @@ mod tests {
         assert_eq!(code(&[record("6.1", "a"), broken.clone()]), 3);
         assert_eq!(code(&[broken, failed("6.1", "c")]), 1);
         assert_eq!(code(&[]), 4);
+    }
+
+    /// Names in the first column of each table of docs/records.md, by the table's heading.
+    fn documented(heading: &str) -> BTreeSet<String> {
+        let page = include_str!("../../../docs/records.md");
+        let part = page.split("\n## ").find(|part| part.starts_with(heading)).expect("a part of the page");
+        let first = part.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+        first.flat_map(|cell| cell.split('`').step_by(2).map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
+
+    fn keys(value: &impl Serialize) -> BTreeSet<String> {
+        let value = serde_json::to_value(value).expect("JSON");
+        value.as_object().expect("an object").keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_page_on_records_documents_what_is_in_them() {
+        assert_eq!(documented("# Records"), keys(&record("6.1", "a")));
+        let broken = Verdict::Broken { why: String::new(), help: None };
+        let verdicts = [Verdict::Passed, failed("6.1", "a").verdict, broken, Verdict::Skipped { why: String::new() }];
+        assert_eq!(documented("verdict"), verdicts.iter().flat_map(keys).collect());
+        let text = || "text".to_owned();
+        let step = Step { result: text(), output: text(), error: text(), times: 2, ..Step::new(Kind::Run, text()) };
+        assert_eq!(documented("steps"), keys(&step));
+        assert_eq!(documented("One file of many records"), keys(&collection::Collection::of(Vec::new())));
     }
 }
