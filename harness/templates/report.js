@@ -77,9 +77,9 @@ function evidence(record) {
   if (record.steps.length) {
     body.append(make("h3", "", "What was done, and what came of it"), make("ol", "steps", ...record.steps.map(step)));
   }
-  const hot = record.events.map(event => event.title ?? event);
-  if (hot.length) {
-    body.append(make("h3", "", "Events in the log"), make("ul", "events", ...record.events.map(eventLine)));
+  const hot = record.events.filter(event => event.severity !== "info").map(event => event.lines[0]);
+  if (record.events.length) {
+    body.append(make("h3", "", "What the log reports"), make("ul", "events", ...record.events.map(eventLine)));
   }
   if (log && !record.log.includes(log.trim())) {
     body.append(make("h3", "", "The kernel's log around it"), logText(log, hot));
@@ -112,12 +112,17 @@ function step(step) {
 }
 
 function eventLine(event) {
-  return make("li", "", event.title ?? event);
+  const { standing } = event;
+  const told = typeof standing === "string" ? standing : `allowed: ${standing.allowed}`;
+  const words = [event.severity, event.severity === "info" ? "" : told, event.module ? `in ${event.module}` : "",
+    event.times > 1 ? `${event.times} times` : "", event.damage ?? ""].filter(Boolean).join(", ");
+  const trouble = event.severity !== "info" && standing === "unexpected";
+  return make("li", "", make("code", trouble ? "failed" : "", event.title), " ", make("span", "count", words));
 }
 
 function logText(text, hot) {
   const lines = text.trimEnd().split("\n").map(line =>
-    hot.some(title => line.includes(title)) ? make("mark", "", line) : line);
+    hot.some(first => first && line.includes(first)) ? make("mark", "", line) : line);
   return make("pre", "log", ...lines.flatMap(line => [line, "\n"]));
 }
 
