@@ -3,6 +3,7 @@
 mod behaviours;
 mod cache;
 mod doctor;
+mod report;
 mod shell;
 mod triage;
 
@@ -26,7 +27,7 @@ use crate::{
     machine::Machine,
     peers::Peers,
     progress::Progress,
-    report::{self, Record, Verdict, terminal},
+    report::{Record, Totals, Verdict, collection::Collection, sweep, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
@@ -84,6 +85,8 @@ enum Command {
         #[command(subcommand)]
         command: ListCommand,
     },
+    /// Make tables, pages and files of records, and show what changed between two runs
+    Report(report::ReportArgs),
     /// Boot a kernel, or go back to the guest of a case, and get a prompt there
     Shell(ShellArgs),
     /// Say what this machine has and lacks
@@ -139,6 +142,8 @@ struct RunArgs {
     /// Where one JSON record per case is written
     #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
     records: PathBuf,
+    #[command(flatten)]
+    outputs: report::Outputs,
 }
 
 impl RunArgs {
@@ -147,7 +152,7 @@ impl RunArgs {
         if !self.go_on && !self.rerun_failed {
             return Vec::new();
         }
-        let mut records = Record::all_in(&self.records);
+        let mut records = Collection::read(std::slice::from_ref(&self.records)).unwrap_or_default().records;
         records.retain(|record| match record.verdict {
             Verdict::Passed | Verdict::Skipped { .. } => true,
             Verdict::Failed { .. } => !self.rerun_failed,
@@ -269,6 +274,7 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         match &self.command {
             Command::Run(args) => return self.global.run(args),
+            Command::Report(args) => return report::run(args),
             Command::List { filters } => behaviours::list(filters)?,
             Command::Behaviours(args) => return behaviours::run(args),
             Command::Kernels { command } => self.global.kernels(command)?,
@@ -336,7 +342,7 @@ impl Global {
         let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", cases.len() as u64);
         let suite = Suite { cases, jobs, earlier: args.earlier() };
-        report::sweep(&args.records);
+        sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, machine, Ok(prepared)) => {
@@ -356,11 +362,15 @@ impl Global {
         bar.finish_and_clear();
         print!("{}", terminal::matrix(&kernels, &records));
         println!("records: {}", args.records.display());
+        let collection = Collection::of(records);
+        if !collection.records.is_empty() {
+            args.outputs.write(&collection)?;
+        }
         interrupt::check()?;
         if let Ok(Some(error)) = unwritten.into_inner() {
             return Err(error);
         }
-        Ok(ExitCode::from(exit_code(&records)))
+        Ok(ExitCode::from(Totals::of(&collection.records).exit_code()))
     }
 
     fn shell(&self, args: &ShellArgs) -> Result<()> {
@@ -497,15 +507,4 @@ fn nearest(filter: &str) -> Option<String> {
     let likeness = |name: &String| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
     let names = scenarios::all().flat_map(|scenario| [scenario.group.into(), scenario.name.into(), scenario.path()]);
     names.max_by_key(likeness).filter(|name| likeness(name) > 700)
-}
-
-/// What the records amount to. A finding outweighs a fault of the rig.
-fn exit_code(records: &[Record]) -> u8 {
-    let any = |word| records.iter().any(|record| record.verdict.word() == word);
-    match (any("failed"), any("broken"), records.is_empty()) {
-        (true, _, _) => 1,
-        (_, true, _) => 3,
-        (_, _, true) => 4,
-        _ => 0,
-    }
 }

@@ -428,7 +428,7 @@ impl Guest {
         let mut calls = Vec::new();
         while let Some(record) = self.read_bytes(&format!("{DIRECTORY}/{}", calls.len()))? {
             let call: Call = postcard::from_bytes(&record).context(|| "the helper's record makes no sense")?;
-            self.transcript.explain(&format!("{call:#?}"));
+            self.transcript.was_call(&call);
             calls.push(call);
         }
         Ok(calls)

@@ -91,6 +91,9 @@ impl Results {
     }
 
     fn add(&mut self, record: &Record) {
+        if record.tools() != "modrig" {
+            return;
+        }
         let Some((_, release)) = self.kernels.iter_mut().find(|(name, _)| *name == record.kernel) else { return };
         // Some machines have another flavour of the same kernel.
         let is_usual = record.machine == Machine::DEFAULT.to_string();
