@@ -1,11 +1,11 @@
 //! How every case of a run ended, in a form that is small enough to be committed: one line per scenario.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
-    error::{Context as _, Error, Result},
+    error::{Error, Result},
     machine::Machine,
-    report::{Record, Verdict},
+    report::{Record, Verdict, collection::Collection},
 };
 
 /// How a case ended.
@@ -77,15 +77,9 @@ impl Results {
     /// # Errors
     /// The directory or a record in it cannot be read.
     pub fn of_records(directory: &Path, kernels: impl Iterator<Item = String>) -> Result<Self> {
-        let failed = || format!("cannot read the records in `{}`", directory.display());
         let mut results = Self { kernels: kernels.map(|name| (name, String::new())).collect(), cases: BTreeMap::new() };
-        for entry in fs::read_dir(directory).context(failed)?.flatten() {
-            if entry.path().extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
-            let text = fs::read_to_string(entry.path()).context(failed)?;
-            let record: Record = serde_json::from_str(&text).context(failed)?;
-            results.add(&record);
+        for record in &Collection::read(&[directory.to_owned()])?.records {
+            results.add(record);
         }
         Ok(results)
     }
