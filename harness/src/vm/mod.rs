@@ -14,6 +14,7 @@ pub mod accel;
 mod channels;
 mod device;
 pub mod keep;
+mod pages;
 mod qemu;
 mod qmp;
 pub mod saved;
