@@ -180,6 +180,11 @@ impl Vm {
         &mut self.channels.console
     }
 
+    /// Number of the QEMU process.
+    pub fn process_number(&self) -> Option<u32> {
+        self.process.number()
+    }
+
     /// Whether the guest has ended its machine, or QEMU is gone: nothing will come from it any more.
     pub fn has_ended(&self) -> bool {
         self.channels.stopped || self.channels.closed

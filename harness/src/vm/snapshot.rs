@@ -81,6 +81,11 @@ impl Snapshot {
         Ok(Self { place, unpacked, machine, digest, about })
     }
 
+    /// Where it lies.
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
     /// A private copy, running.
     ///
     /// # Errors
