@@ -669,6 +669,14 @@ impl Guest {
         }
     }
 
+    /// A file's bytes.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub fn read_all(&mut self, path: &str) -> Check<Vec<u8>> {
+        self.read_bytes(path)?.ok_or_else(|| Stop::failed(format!("{path} is not there")))
+    }
+
     fn read_bytes(&mut self, path: &str) -> Check<Option<Vec<u8>>> {
         match self.ask(&Request::Read { path: path.to_owned() })? {
             Reply::Content(bytes) => Ok(Some(bytes)),

@@ -25,7 +25,7 @@ use crate::{
     toolset::Toolset,
     triage::Event,
     vm::{
-        Host, Qemu,
+        Host, Qemu, Vm,
         accel::{self, Choice},
         snapshot::Snapshot,
     },
@@ -44,6 +44,8 @@ pub struct Rig {
     pub tools: Toolset,
     /// Whether the guests of failing cases are kept.
     pub keep: Keep,
+    /// Boots a guest for each case, in the place of a copy of a saved one.
+    pub cold: bool,
 }
 
 /// What an image holds besides programs.
@@ -92,7 +94,14 @@ impl Rig {
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
-        Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours(), keep: Keep::default() })
+        Ok(Self {
+            catalog: Kernels::embedded()?,
+            store,
+            host,
+            tools: Toolset::ours(),
+            keep: Keep::default(),
+            cold: false,
+        })
     }
 
     /// Fetches a kernel, builds the modules for one machine, boots it there and saves it; all of it only if it is
@@ -245,9 +254,12 @@ impl Rig {
         if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
             return Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None }.into();
         }
-        let saved = &prepared.guest;
-        let restored = if keep { saved.restore_to_keep(&self.host) } else { saved.restore(&self.host) };
-        let mut guest = match restored {
+        let vm = match (self.cold, keep) {
+            (true, _) => Vm::boot(&self.host, scenario.machine, &prepared.kernel, &prepared.image.path),
+            (_, true) => prepared.guest.restore_to_keep(&self.host),
+            _ => prepared.guest.restore(&self.host),
+        };
+        let mut guest = match vm {
             Ok(vm) => Guest::new(vm),
             Err(trouble) => return Verdict::broken(&trouble.into_error()).into(),
         };
