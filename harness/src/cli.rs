@@ -17,7 +17,7 @@ use anstream::{print, println};
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
 use crate::{
-    bench::{self, boot, case, modutils},
+    bench::{self, boot, case, memory, modutils},
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
@@ -234,6 +234,15 @@ enum BenchCommand {
         #[arg(short = 'n', long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Memory of each case at its peak, and saved guests on disk; exit code 1 above 400 MB for a case or 150 MB for a
+    /// kernel's guests
+    Memory {
+        /// Kernels to measure; all of the matrix when none is given
+        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// Only these scenarios: parts of `group::name`
+        filters: Vec<String>,
+    },
     /// One isolated case from the start of `modrig` to its verdict, beside the same case on a guest booted for it
     Case {
         /// Kernels to measure; all of the matrix when none is given
@@ -291,6 +300,9 @@ impl Cli {
             Command::Bench { command: BenchCommand::Modutils { rounds, filters } } => {
                 println!("median of {rounds}\n{}", modutils::HEADING);
                 modutils::run(&self.global.store()?, *rounds, filters, |row| println!("{row}"))?;
+            }
+            Command::Bench { command: BenchCommand::Memory { kernels, filters } } => {
+                return self.global.bench_memory(kernels, filters);
             }
             Command::Bench { command: BenchCommand::Case { kernels, rounds } } => {
                 self.global.bench_case(kernels, *rounds)?;
@@ -428,6 +440,18 @@ impl Global {
         let report = compare::kmod(&self.store()?, extent, filters)?;
         print!("{}", report.text());
         Ok(ExitCode::from(u8::from(!report.is_clean())))
+    }
+
+    fn bench_memory(&self, kernels: &[String], filters: &[String]) -> Result<ExitCode> {
+        let (rig, scenarios) = (self.rig()?, select(filters)?);
+        println!("MB at the peak of the most expensive case\n{}", memory::HEADING);
+        let mut within = true;
+        for name in known(&rig.catalog, kernels)? {
+            let row = memory::kernel(&rig, &name, &scenarios)?;
+            println!("{row}");
+            within &= row.is_within_limits();
+        }
+        Ok(ExitCode::from(u8::from(!within)))
     }
 
     fn bench_case(&self, kernels: &[String], rounds: usize) -> Result<()> {
