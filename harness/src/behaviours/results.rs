@@ -1,26 +1,12 @@
 //! How every case of a run ended, in a form that is small enough to be committed: one line per scenario.
 
-use std::{collections::BTreeMap, fs, path::Path};
-
-use serde::Deserialize;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
-    error::{Context as _, Error, Result},
+    error::{Error, Result},
     machine::Machine,
-    report::Verdict,
+    report::{Record, Verdict, collection::Collection},
 };
-
-/// What is read of a record. Records of other versions have it, too.
-#[derive(Debug, Deserialize)]
-struct Ended {
-    kernel: String,
-    #[serde(default)]
-    machine: String,
-    release: Option<String>,
-    group: String,
-    scenario: String,
-    verdict: Verdict,
-}
 
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,20 +77,17 @@ impl Results {
     /// # Errors
     /// The directory or a record in it cannot be read.
     pub fn of_records(directory: &Path, kernels: impl Iterator<Item = String>) -> Result<Self> {
-        let failed = || format!("cannot read the records in `{}`", directory.display());
         let mut results = Self { kernels: kernels.map(|name| (name, String::new())).collect(), cases: BTreeMap::new() };
-        for entry in fs::read_dir(directory).context(failed)?.flatten() {
-            if entry.path().extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
-            let text = fs::read_to_string(entry.path()).context(failed)?;
-            let record: Ended = serde_json::from_str(&text).context(failed)?;
-            results.add(&record);
+        for record in &Collection::read(&[directory.to_owned()])?.records {
+            results.add(record);
         }
         Ok(results)
     }
 
-    fn add(&mut self, record: &Ended) {
+    fn add(&mut self, record: &Record) {
+        if record.tools() != "modrig" {
+            return;
+        }
         let Some((_, release)) = self.kernels.iter_mut().find(|(name, _)| *name == record.kernel) else { return };
         // Some machines have another flavour of the same kernel.
         let is_usual = record.machine == Machine::DEFAULT.to_string();

@@ -32,11 +32,12 @@ pub(super) const ALL: &[Statement] = &[
     says("the owner field of file_operations takes a reference for each open file")
         .shown_by(&["unload::open_device_is_eagain", "traces::tracepoints_count_references"]),
     says("try_module_get fails for a module that is going")
-        .shown_by(&["symbols::leaving_owner_gives_no_symbol"]),
+        .shown_by(&["symbols::leaving_owner_gives_no_symbol", "unload::exit_of_a_forced_module_gets_no_reference"]),
     says("a module can take a reference to itself, and then stays")
         .shown_by(&["unload::held_module_goes_by_force"]),
     says("module_put without a reference is a fault of the module's")
-        .untestable("since 3.19 the kernel stops with BUG while it holds the lock of the list of modules; the scenario for it would test the BUG, not the statement"),
+        .until("3.19", Commit("e513cc1c07e2", "module: Remove stop_machine from module unloading"), "unloading it then is a BUG")
+        .shown_by(&["faults::put_too_often_is_a_bug"]),
     says("the count of references is kept per processor, and unloading stops all processors to sum it up")
         .until("3.19", Commit("e513cc1c07e2", "module: Remove stop_machine from module unloading"), "it is one atomic counter, and nothing is stopped")
         .untestable("neither can be told from outside"),
