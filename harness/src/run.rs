@@ -222,7 +222,10 @@ impl Rig {
             group: scenario.group.to_owned(),
             scenario: scenario.name.to_owned(),
             source: scenario.claim.source.to_string(),
-            claim: scenario.claim.statement.to_owned(),
+            claim: prepared.map_or_else(
+                || scenario.claim.statement.to_owned(),
+                |prepared| scenario.claim.on(prepared.kernel.version()),
+            ),
             verdict: outcome.verdict,
             events: outcome.events,
             steps: outcome.steps,
