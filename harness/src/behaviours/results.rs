@@ -1,10 +1,11 @@
 //! How every case of a run ended, in a form that is small enough to be committed: one line per scenario.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
-    error::{Context as _, Error, Result},
-    report::{Record, Verdict},
+    error::{Error, Result},
+    machine::Machine,
+    report::{Record, Verdict, collection::Collection},
 };
 
 /// How a case ended.
@@ -76,22 +77,21 @@ impl Results {
     /// # Errors
     /// The directory or a record in it cannot be read.
     pub fn of_records(directory: &Path, kernels: impl Iterator<Item = String>) -> Result<Self> {
-        let failed = || format!("cannot read the records in `{}`", directory.display());
         let mut results = Self { kernels: kernels.map(|name| (name, String::new())).collect(), cases: BTreeMap::new() };
-        for entry in fs::read_dir(directory).context(failed)?.flatten() {
-            if entry.path().extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
-            let text = fs::read_to_string(entry.path()).context(failed)?;
-            let record: Record = serde_json::from_str(&text).context(failed)?;
-            results.add(&record);
+        for record in &Collection::read(&[directory.to_owned()])?.records {
+            results.add(record);
         }
         Ok(results)
     }
 
     fn add(&mut self, record: &Record) {
+        if record.tools() != "modrig" {
+            return;
+        }
         let Some((_, release)) = self.kernels.iter_mut().find(|(name, _)| *name == record.kernel) else { return };
-        if let Some(of_record) = &record.release {
+        // Some machines have another flavour of the same kernel.
+        let is_usual = record.machine == Machine::DEFAULT.to_string();
+        if let Some(of_record) = record.release.as_ref().filter(|_| is_usual || release.is_empty()) {
             release.clone_from(of_record);
         }
         let first_line = |why: &String| why.lines().next().unwrap_or_default().replace('\t', " ");

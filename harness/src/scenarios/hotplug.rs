@@ -94,9 +94,10 @@ fn listener_loads_the_driver(guest: &mut Guest) -> Check {
     guest.listen_for_devices()?;
     guest.plug(Device::NetworkCard, "card")?;
     appears(guest, "/sys/class/net/eth0")?;
-    guest.is_live("e1000")?;
     let alias = announced(guest, "pci:v00008086d0000100E")?;
+    // The interface is there before the driver's init has returned.
     guest.eventually("modprobe has ended", |guest| Ok(guest.devices_heard_of()?.contains(&format!("{alias} 0"))))?;
+    guest.is_live("e1000")?;
     guest.unplug("card")?;
     guest.eventually("the interface is gone", |guest| Ok(!guest.exists("/sys/class/net/eth0")?))?;
     guest.eventually("its end is announced", |guest| {

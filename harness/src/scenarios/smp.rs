@@ -30,7 +30,7 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "many modprobes may load the same modules at once: who comes late finds them there"),
     scenario!(chain_of_49_works).modules(&["chain_00"]).machine(Machine::SMP).claim(
         RequestModule,
-        "modules may request modules in their init, up to 50 modprobes at once, on all processors",
+        "on several processors, too, modules may request modules in their init, up to 50 modprobes at once",
     ),
 ];
 
