@@ -3,6 +3,7 @@
 mod behaviours;
 mod cache;
 mod doctor;
+mod report;
 mod shell;
 mod triage;
 
@@ -13,10 +14,10 @@ use std::{
 };
 
 use anstream::{print, println};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
 use crate::{
-    bench::{self, boot, modutils},
+    bench::{self, boot, case, memory, modutils},
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
@@ -26,11 +27,11 @@ use crate::{
     machine::Machine,
     peers::Peers,
     progress::Progress,
-    report::{self, Record, Verdict, terminal},
+    report::{Record, Totals, Verdict, collection::Collection, sweep, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
-    suite::{Event, Suite},
+    suite::{self, Event, Part, Suite},
     toolset::{self, Toolset},
     vm::accel::Choice,
 };
@@ -84,6 +85,8 @@ enum Command {
         #[command(subcommand)]
         command: ListCommand,
     },
+    /// Make tables, pages and files of records, and show what changed between two runs
+    Report(report::ReportArgs),
     /// Boot a kernel, or go back to the guest of a case, and get a prompt there
     Shell(ShellArgs),
     /// Say what this machine has and lacks
@@ -117,6 +120,9 @@ struct RunArgs {
     /// Whose module tools the guests have
     #[arg(long, value_enum, default_value_t)]
     modutils: toolset::Choice,
+    /// Leave out the scenarios that need a kernel with drivers; those kernels are 600 MB to fetch, the others 190 MB
+    #[arg(long)]
+    no_drivers: bool,
     /// How many guests run at once [default: two for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
@@ -129,9 +135,18 @@ struct RunArgs {
     /// The same, but run those again that failed
     #[arg(long)]
     rerun_failed: bool,
+    /// Boot a guest for each case, in the place of a copy of a saved one
+    #[arg(long)]
+    cold: bool,
+    /// Only one part of the cases, for machines that share them: `2/4` is the second of four. The parts are runs of
+    /// neighbours, so each machine has few kernels to prepare; which case is in which part follows from the selection alone
+    #[arg(long, value_name = "M/N")]
+    partition: Option<Part>,
     /// Where one JSON record per case is written
     #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
     records: PathBuf,
+    #[command(flatten)]
+    outputs: report::Outputs,
 }
 
 impl RunArgs {
@@ -140,7 +155,7 @@ impl RunArgs {
         if !self.go_on && !self.rerun_failed {
             return Vec::new();
         }
-        let mut records = Record::all_in(&self.records);
+        let mut records = Collection::read(std::slice::from_ref(&self.records)).unwrap_or_default().records;
         records.retain(|record| match record.verdict {
             Verdict::Passed | Verdict::Skipped { .. } => true,
             Verdict::Failed { .. } => !self.rerun_failed,
@@ -222,6 +237,24 @@ enum BenchCommand {
         #[arg(short = 'n', long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Memory of each case at its peak, and saved guests on disk; exit code 1 above 400 MB for a case or 150 MB for a
+    /// kernel's guests
+    Memory {
+        /// Kernels to measure; all of the matrix when none is given
+        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// Only these scenarios: parts of `group::name`
+        filters: Vec<String>,
+    },
+    /// One isolated case from the start of `modrig` to its verdict, beside the same case on a guest booted for it
+    Case {
+        /// Kernels to measure; all of the matrix when none is given
+        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// How often each way
+        #[arg(short = 'n', long, default_value_t = 11)]
+        rounds: usize,
+    },
     /// Our module tools beside the real kmod, on all modules of a kernel
     Modutils {
         /// How often each
@@ -253,6 +286,7 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         match &self.command {
             Command::Run(args) => return self.global.run(args),
+            Command::Report(args) => return report::run(args),
             Command::List { filters } => behaviours::list(filters)?,
             Command::Behaviours(args) => return behaviours::run(args),
             Command::Kernels { command } => self.global.kernels(command)?,
@@ -269,6 +303,12 @@ impl Cli {
             Command::Bench { command: BenchCommand::Modutils { rounds, filters } } => {
                 println!("median of {rounds}\n{}", modutils::HEADING);
                 modutils::run(&self.global.store()?, *rounds, filters, |row| println!("{row}"))?;
+            }
+            Command::Bench { command: BenchCommand::Memory { kernels, filters } } => {
+                return self.global.bench_memory(kernels, filters);
+            }
+            Command::Bench { command: BenchCommand::Case { kernels, rounds } } => {
+                self.global.bench_case(kernels, *rounds)?;
             }
             Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
                 self.global.bench_boot(kernels, *rounds)?;
@@ -295,8 +335,16 @@ impl Global {
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
         let catalog = self.catalog()?;
         let kernels = columns(&catalog, &args.kernels)?;
-        let scenarios = select(&args.filters)?;
-        let mut rig = self.rig()?;
+        let cases = suite::cases(&kernels, &select(&args.filters)?);
+        let cases = match args.partition {
+            Some(part) => part.of(cases),
+            None => cases,
+        };
+        if cases.is_empty() {
+            println!("no case is in this part");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut rig = Rig { cold: args.cold, without_drivers: args.no_drivers, ..self.rig()? };
         rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
         rig.keep = args.keep.map(Keep::at_most).unwrap_or_default();
         if args.modutils != toolset::Choice::Modrig {
@@ -307,9 +355,9 @@ impl Global {
             rig.store.resolve(&catalog, path)?;
         }
         let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
-        let bar = rig.store.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
-        let suite = Suite { kernels: kernels.clone(), scenarios, jobs, earlier: args.earlier() };
-        report::sweep(&args.records);
+        let bar = rig.store.progress.count("cases", cases.len() as u64);
+        let suite = Suite { cases, jobs, earlier: args.earlier() };
+        sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, machine, Ok(prepared)) => {
@@ -329,11 +377,15 @@ impl Global {
         bar.finish_and_clear();
         print!("{}", terminal::matrix(&kernels, &records));
         println!("records: {}", args.records.display());
+        let collection = Collection::of(records);
+        if !collection.records.is_empty() {
+            args.outputs.write(&collection)?;
+        }
         interrupt::check()?;
         if let Ok(Some(error)) = unwritten.into_inner() {
             return Err(error);
         }
-        Ok(ExitCode::from(exit_code(&records)))
+        Ok(ExitCode::from(Totals::of(&collection.records).exit_code()))
     }
 
     fn shell(&self, args: &ShellArgs) -> Result<()> {
@@ -391,6 +443,31 @@ impl Global {
         let report = compare::kmod(&self.store()?, extent, filters)?;
         print!("{}", report.text());
         Ok(ExitCode::from(u8::from(!report.is_clean())))
+    }
+
+    fn bench_memory(&self, kernels: &[String], filters: &[String]) -> Result<ExitCode> {
+        let (rig, scenarios) = (self.rig()?, select(filters)?);
+        println!("MB at the peak of the most expensive case\n{}", memory::HEADING);
+        let mut within = true;
+        for name in known(&rig.catalog, kernels)? {
+            let row = memory::kernel(&rig, &name, &scenarios)?;
+            println!("{row}");
+            within &= row.is_within_limits();
+        }
+        Ok(ExitCode::from(u8::from(!within)))
+    }
+
+    fn bench_case(&self, kernels: &[String], rounds: usize) -> Result<()> {
+        let accel = self.accel.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let mut options = vec![format!("--accel={accel}")];
+        options.extend(self.cache.iter().map(|cache| format!("--cache={}", cache.display())));
+        options.extend(self.catalog.iter().map(|list| format!("--kernels={}", list.display())));
+        println!("{}, as a whole process: median of {rounds}, the least, CPU; a boot in copies", case::CASE);
+        println!("{}", case::HEADING);
+        for name in known(&self.catalog()?, kernels)? {
+            println!("{}", case::row(&name, &case::runs(&name, &options, rounds)?));
+        }
+        Ok(())
     }
 
     fn bench_boot(&self, kernels: &[String], rounds: usize) -> Result<()> {
@@ -457,15 +534,4 @@ fn nearest(filter: &str) -> Option<String> {
     let likeness = |name: &String| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
     let names = scenarios::all().flat_map(|scenario| [scenario.group.into(), scenario.name.into(), scenario.path()]);
     names.max_by_key(likeness).filter(|name| likeness(name) > 700)
-}
-
-/// What the records amount to. A finding outweighs a fault of the rig.
-fn exit_code(records: &[Record]) -> u8 {
-    let any = |word| records.iter().any(|record| record.verdict.word() == word);
-    match (any("failed"), any("broken"), records.is_empty()) {
-        (true, _, _) => 1,
-        (_, true, _) => 3,
-        (_, _, true) => 4,
-        _ => 0,
-    }
 }

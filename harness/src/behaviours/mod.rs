@@ -3,10 +3,11 @@
 pub mod page;
 pub mod results;
 pub mod terminal;
+mod text;
 
 use crate::{
     behaviour::Version,
-    claim::{Change, Claim},
+    claim::Claim,
     literature::{self, Evidence},
     scenario::Scenario,
     scenarios,
@@ -49,7 +50,7 @@ pub fn all() -> Vec<Behaviour> {
     let others = literature::all().filter_map(|statement| match statement.evidence {
         Evidence::Scenarios(paths) => {
             let shown_by = scenarios::all().filter(|scenario| paths.contains(&&*scenario.path())).collect();
-            Some(Behaviour { id: page::anchor(&statement.claim), claim: statement.claim, shown_by })
+            Some(Behaviour { id: text::anchor(&statement.claim), claim: statement.claim, shown_by })
         }
         Evidence::Nothing(_) => None,
     });
@@ -86,14 +87,6 @@ impl Behaviour {
         };
         outcomes.min_by_key(rank).unwrap_or(Holds::NotRun)
     }
-}
-
-/// What became of a statement: `since 4.13 it waits, by COMMIT`.
-fn story(change: &Change) -> String {
-    let since = change.since.map_or_else(|| "never quite so".to_owned(), |since| format!("since {since}"));
-    let backport =
-        change.backport.map_or_else(String::new, |(major, minor)| format!(", and in {major}.{minor}'s updates"));
-    format!("{since}{backport}: {}", change.now)
 }
 
 #[cfg(test)]
