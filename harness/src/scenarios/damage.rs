@@ -263,7 +263,7 @@ fn refused_or_oopses(guest: &mut Guest, checked: bool, returned: &Returned) -> C
     if checked {
         return returned.fails_with(Errno::ENOEXEC);
     }
-    returned.died()?;
+    returned.was_killed()?;
     guest.logged("BUG: unable to handle page fault")
 }
 
