@@ -1,82 +1,107 @@
-//! Target `wire`: the bytes as what a guest sends to the host, and as the body of one frame.
+//! Target `wire`: the bytes as what one side of the agent's connection receives.
 
-use modrig_agent::wire::{self, Ending, FRAME_BYTES_MAX, FrameError, How, Reply, SYNC, WIRE_VERSION};
+use std::fmt::Debug;
 
-/// Reads the bytes both ways and checks what the decoder promises.
+use modrig_agent::wire::{
+    CONTENT_BYTES_MAX, Ending, FRAME_BYTES_MAX, FrameError, How, Job, Reply, Request, decode, encode, read,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Seed, promises::cut};
+
+/// Reads the bytes as requests and as replies.
 pub fn check(data: &[u8]) {
-    let whole = messages(data, data.len().max(1));
-    assert_eq!(whole, messages(data, 1 + data.len() / 7), "the pieces in which bytes arrive change the messages");
-    let length = (data.len() as u32).to_le_bytes();
-    messages(&[&[SYNC][..], &length, data].concat(), usize::MAX);
+    check_as::<Request>(data);
+    check_as::<Reply>(data);
 }
 
-/// The messages in bytes that arrive in pieces of this size, until there is an error. It shows as its text.
-fn messages(data: &[u8], piece: usize) -> Vec<Result<Reply, String>> {
-    let (mut buffer, mut found) = (Vec::new(), Vec::new());
-    for piece in data.chunks(piece.min(data.len().max(1))) {
-        buffer.extend_from_slice(piece);
-        loop {
-            let before = buffer.clone();
-            match wire::decode::<Reply>(&mut buffer) {
-                Ok(Some(message)) => {
-                    check_message(&message, before.len() - buffer.len());
-                    assert!(before.ends_with(&buffer), "bytes behind a frame change");
-                    found.push(Ok(message));
-                }
-                Ok(None) => {
-                    assert_eq!(before, buffer, "bytes are taken without giving a message");
-                    assert!(buffer.len() < FRAME_BYTES_MAX + 5, "more is awaited than a frame may have");
-                    break;
-                }
-                Err(error) => {
-                    check_error(&error, &before);
-                    found.push(Err(error.to_string()));
-                    return found;
-                }
+fn check_as<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) {
+    let (messages, rest, is_sound) = all::<T>(data);
+    assert!(rest.len() <= data.len() && data.ends_with(&rest));
+    check_read(data, &messages);
+    for message in &messages {
+        let mut frame = encode(message).expect("what came in a frame fits into one");
+        assert!(frame.len() <= FRAME_BYTES_MAX + 5);
+        assert_eq!(decode::<T>(&mut frame).expect("a frame of ours is sound").as_ref(), Some(message));
+        assert!(frame.is_empty());
+    }
+    // In whatever pieces they come, the messages are the same.
+    let (first, mut buffer, _) = all::<T>(&data[..cut(data)]);
+    buffer.extend_from_slice(&data[cut(data)..]);
+    let (second, _, again) = all::<T>(&buffer);
+    assert_eq!(first.into_iter().chain(second).collect::<Vec<_>>(), messages);
+    assert_eq!(again, is_sound);
+}
+
+/// All messages, what is left, and whether more may follow.
+fn all<T: DeserializeOwned>(data: &[u8]) -> (Vec<T>, Vec<u8>, bool) {
+    let (mut buffer, mut messages) = (data.to_vec(), Vec::new());
+    loop {
+        match decode(&mut buffer) {
+            Ok(Some(message)) => messages.push(message),
+            Ok(None) => return (messages, buffer, true),
+            Err(error) => {
+                assert!(!matches!(error, FrameError::Transport(_)));
+                return (messages, buffer, false);
             }
         }
     }
-    found
 }
 
-/// It says again what it said, and holds no more things than its frame has bytes.
-fn check_message(message: &Reply, frame: usize) {
-    let mut again = wire::encode(message).expect("what fitted into a frame fits again");
-    assert_eq!(wire::decode::<Reply>(&mut again).expect("our own frame is one").as_ref(), Some(message));
-    let count = match message {
-        Reply::Names(texts) | Reply::Log(texts) => texts.len(),
-        Reply::Content(bytes) => bytes.len(),
-        _ => 0,
-    };
-    assert!(count <= frame);
-}
-
-/// Noise is refused with its first byte, a length with its head.
-fn check_error(error: &FrameError, buffer: &[u8]) {
-    match error {
-        FrameError::NoSync(byte) => assert!(*byte != SYNC && buffer.first() == Some(byte)),
-        FrameError::TooLong(length) => assert!(*length > FRAME_BYTES_MAX && buffer.len() >= 5),
-        FrameError::Body(_) | FrameError::Rest(_) => assert!(buffer.len() >= 5),
-        FrameError::Transport(error) => panic!("nothing was moved: {error}"),
+/// The blocking reader takes the same messages. It sets aside what a head announces, so only announcements that come
+/// true are tried.
+fn check_read<T: DeserializeOwned + PartialEq + Debug>(data: &[u8], messages: &[T]) {
+    let mut source = data;
+    for message in messages {
+        assert_eq!(&read::<T>(&mut source).expect("the frame is sound"), message);
     }
 }
 
-/// One frame of each message, to start a campaign from. Name and contents.
-pub fn seeds() -> Vec<(String, Vec<u8>)> {
-    let ending = Ending { how: How::Signalled(9), raw: vec![-17], stdout: b"out".to_vec(), stderr: b"err".to_vec() };
-    let replies = [
-        ("ready", Reply::Ready { version: WIRE_VERSION, release: "6.1.0".into() }),
-        ("started", Reply::Started { job: 1, pid: 70_000 }),
-        ("running", Reply::Running),
-        ("ended", Reply::Ended(ending)),
-        ("content", Reply::Content(b"Live\n".to_vec())),
-        ("names", Reply::Names(vec!["a".into(), "b".into()])),
-        ("log", Reply::Log(vec!["hello: init".into(), String::new()])),
-        ("errno", Reply::Errno(2)),
-        ("refused", Reply::Refused("no job 7".into())),
+/// Messages of each kind, some in one piece.
+pub fn seeds() -> Vec<Seed> {
+    let (path, params) = ("/modules/a.ko".to_owned(), "x=1".to_owned());
+    let (argv, env) = (vec!["/bin/true".to_owned()], vec![("PATH".to_owned(), "/bin".to_owned())]);
+    let requests = [
+        Request::Start(Job::Exec { argv, env }),
+        Request::Start(Job::InitModule { path: path.clone(), params: params.clone() }),
+        Request::Start(Job::FinitModule { path: path.clone(), open: 0, params, flags: 4 }),
+        Request::Start(Job::DeleteModule { name: "a".into(), flags: 2048 }),
+        Request::Wait { job: 1, timeout_ms: 1000 },
+        Request::Kill { job: 1, signal: 9 },
+        Request::Read { path: path.clone() },
+        Request::Write { path: path.clone(), bytes: vec![1, 2], mode: 0o644 },
+        Request::Find { path: path.clone(), text: "x".into() },
+        Request::List { path: path.clone() },
+        Request::Open { path, write: true },
+        Request::Close { file: 3 },
+        Request::PowerOff,
+        Request::Log,
+        Request::Uevents,
     ];
-    let frame = |reply: &Reply| wire::encode(reply).expect("a short message");
-    let all = replies.iter().flat_map(|(_, reply)| frame(reply)).collect();
-    let single = replies.iter().map(|(name, reply)| ((*name).to_owned(), frame(reply)));
-    single.chain([("all".to_owned(), all)]).collect()
+    let ending = Ending { how: How::Exited(0), raw: vec![-1], stdout: b"out".to_vec(), stderr: vec![] };
+    let replies = [
+        Reply::Ready { version: 2, release: "6.1.0".into() },
+        Reply::Started { job: 1, pid: 100 },
+        Reply::Running,
+        Reply::Ended(ending.clone()),
+        Reply::Ended(Ending { how: How::Signalled(9), raw: vec![], ..ending }),
+        Reply::Content(b"content".to_vec()),
+        Reply::Names(vec!["a".into(), "b".into()]),
+        Reply::Opened { file: 3 },
+        Reply::Log(vec!["line".into()]),
+        Reply::Done,
+        Reply::Errno(2),
+        Reply::Refused("no".into()),
+    ];
+    let too_long = [&[0xa5][..], &(CONTENT_BYTES_MAX as u32 * 8).to_le_bytes()].concat();
+    vec![
+        ("requests".to_owned(), frames(&requests)),
+        ("replies".to_owned(), frames(&replies)),
+        ("too-long".to_owned(), too_long),
+        ("noise".to_owned(), b"noise".to_vec()),
+    ]
+}
+
+fn frames<T: Serialize>(messages: &[T]) -> Vec<u8> {
+    messages.iter().flat_map(|message| encode(message).expect("it is short")).collect()
 }

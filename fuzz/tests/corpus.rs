@@ -1,98 +1,107 @@
-//! Every input in `corpus/` through its oracle, on stable and without libFuzzer.
+//! Every input in `corpus/` and `regressions/` through its oracle, on stable and without libFuzzer.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use modrig_fuzz::{modinfo, wire};
+use modrig_fuzz::{TARGETS, Target};
 
-type Seeds = Vec<(String, Vec<u8>)>;
-
-fn corpus(target: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn holds_for_corpus(target: &str, check: fn(&[u8]), seeds: &Seeds) {
-    let mut inputs = 0;
-    for entry in fs::read_dir(corpus(target)).expect("the corpus is part of the repository") {
-        let path = entry.expect("the directory can be listed").path();
-        let data = fs::read(&path).expect("the corpus holds files only");
-        // Shown only if the oracle panics.
+/// A directory's files by name; none where there is no such directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
+}
+
+/// What an oracle says of files; the last one named is the one that it panics at.
+fn replay(target: &Target, files: &[PathBuf]) {
+    for path in files {
         println!("{}", path.display());
-        check(&data);
-        inputs += 1;
-    }
-    assert!(inputs >= seeds.len(), "{inputs} inputs");
-}
-
-fn holds_for_damaged(check: fn(&[u8]), seeds: Seeds) {
-    for (_, seed) in seeds {
-        for len in 0..seed.len() {
-            check(&seed[..len]);
-        }
-        let mut seed = seed;
-        for at in 0..seed.len() {
-            let old = seed[at];
-            for new in [old ^ 1, 0xff] {
-                seed[at] = new;
-                check(&seed);
-            }
-            seed[at] = old;
-        }
+        (target.check)(&fs::read(path).expect("the directory holds files only"));
     }
 }
 
 #[test]
-fn modinfo_holds_for_its_corpus() {
-    holds_for_corpus("modinfo", modinfo::check, &modinfo::seeds());
+fn every_target_holds_for_its_corpus() {
+    for target in TARGETS {
+        let inputs = files(&folder("corpus").join(target.name));
+        replay(target, &inputs);
+        assert!(inputs.len() >= (target.seeds)().len(), "{}: {} inputs", target.name, inputs.len());
+    }
 }
 
+/// A regression is an input that once failed, beside a text that says how: `TARGET/NAME` and `TARGET/NAME.md`.
 #[test]
-fn wire_holds_for_its_corpus() {
-    holds_for_corpus("wire", wire::check, &wire::seeds());
+fn nothing_fails_again() {
+    for target in TARGETS {
+        let all = files(&folder("regressions").join(target.name));
+        let (texts, inputs): (Vec<_>, Vec<_>) = all.into_iter().partition(|path| path.extension().is_some());
+        replay(target, &inputs);
+        assert!(inputs.iter().map(|input| input.with_extension("md")).eq(texts), "{}: each has a text", target.name);
+    }
 }
 
 /// With `MODRIG_WRITE_SEEDS=1` in the environment the seeds are written first.
 #[test]
 fn the_corpus_holds_every_seed_as_the_writer_makes_it() {
     let write = std::env::var_os("MODRIG_WRITE_SEEDS").is_some();
-    for (target, seeds) in [("modinfo", modinfo::seeds()), ("wire", wire::seeds())] {
-        for (name, bytes) in seeds {
-            let path = corpus(target).join(format!("seed-{name}"));
+    for target in TARGETS {
+        let corpus = folder("corpus").join(target.name);
+        for (name, bytes) in (target.seeds)() {
+            let path = corpus.join(format!("seed-{name}"));
             if write {
-                fs::write(&path, &bytes).expect("the corpus can be written");
+                fs::create_dir_all(&corpus).and_then(|()| fs::write(&path, &bytes)).expect("the corpus can be written");
             }
-            let is_same = fs::read(&path).is_ok_and(|found| found == bytes);
-            assert!(is_same, "{target}/{name}: run this with MODRIG_WRITE_SEEDS=1");
+            let is_there = fs::read(&path).is_ok_and(|found| found == bytes);
+            assert!(is_there, "{}/{name}: run this with MODRIG_WRITE_SEEDS=1", target.name);
+            assert!(bytes.len() < 8192, "{}/{name} is large", target.name);
         }
     }
 }
 
 #[test]
-fn modinfo_holds_for_damaged_seeds() {
-    holds_for_damaged(modinfo::check, modinfo::seeds());
+fn every_target_has_a_program_and_a_small_corpus() {
+    let manifest = fs::read_to_string(folder("Cargo.toml")).expect("the manifest is there");
+    for Target { name, .. } in TARGETS {
+        assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name} is missing in Cargo.toml");
+        assert!(folder("fuzz_targets").join(name).with_extension("rs").exists(), "{name} has no program");
+        let inputs = files(&folder("corpus").join(name));
+        let bytes: u64 = inputs.iter().map(|path| path.metadata().map_or(0, |about| about.len())).sum();
+        assert!(bytes < 2 << 20, "{name}'s corpus is large");
+    }
 }
 
+/// A file that belongs to no target would never be used.
 #[test]
-fn wire_holds_for_damaged_seeds() {
-    holds_for_damaged(wire::check, wire::seeds());
+fn corpora_dictionaries_and_regressions_belong_to_targets() {
+    for path in ["corpus", "dictionaries", "regressions"].iter().flat_map(|name| files(&folder(name))) {
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        assert!(modrig_fuzz::target(name).is_some(), "{} belongs to no target", path.display());
+    }
 }
 
-/// Bytes of a fixed generator, in which what begins a frame is frequent and lengths are short.
+/// The beginning of each seed, and each seed with one byte changed.
 #[test]
-fn wire_holds_for_random_bytes() {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    for _ in 0..20_000 {
-        let mut data = Vec::new();
-        for _ in 0..next() % 4 {
-            let length = next() % 24;
-            data.extend([modrig_agent::wire::SYNC, length as u8, 0, 0, 0]);
-            data.extend((0..length).map(|_| if next() % 3 == 0 { next() as u8 } else { next() as u8 % 16 }));
+fn every_target_holds_for_damaged_seeds() {
+    for target in TARGETS {
+        for (name, seed) in (target.seeds)() {
+            println!("{} {name}", target.name);
+            let step = seed.len() / 150 + 1;
+            (0..seed.len()).step_by(step).for_each(|len| (target.check)(&seed[..len]));
+            let mut seed = seed;
+            for at in (0..seed.len()).step_by(step) {
+                let old = seed[at];
+                for new in [old ^ 1, 0xff] {
+                    seed[at] = new;
+                    (target.check)(&seed);
+                }
+                seed[at] = old;
+            }
         }
-        wire::check(&data);
     }
 }

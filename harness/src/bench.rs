@@ -2,6 +2,7 @@
 //! mean something.
 
 pub mod boot;
+pub mod case;
 pub mod modutils;
 
 /// The middle of some numbers.

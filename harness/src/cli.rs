@@ -1,7 +1,9 @@
 //! The command line: arguments become one job, its result an exit code.
 
 mod behaviours;
+mod cache;
 mod doctor;
+mod report;
 mod shell;
 mod triage;
 
@@ -12,23 +14,24 @@ use std::{
 };
 
 use anstream::{print, println};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
 use crate::{
-    bench::{self, boot, modutils},
+    bench::{self, boot, case, modutils},
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
     interrupt,
+    kept::Keep,
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
     machine::Machine,
     peers::Peers,
     progress::Progress,
-    report::{Record, terminal},
+    report::{Record, Totals, Verdict, collection::Collection, sweep, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
-    suite::{Event, Suite},
+    suite::{self, Event, Part, Suite},
     toolset::{self, Toolset},
     vm::accel::Choice,
 };
@@ -82,14 +85,17 @@ enum Command {
         #[command(subcommand)]
         command: ListCommand,
     },
-    /// Boot a kernel and get a prompt in the guest
-    Shell {
-        /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
-        #[arg(short, long)]
-        kernel: String,
-    },
+    /// Make tables, pages and files of records, and show what changed between two runs
+    Report(report::ReportArgs),
+    /// Boot a kernel, or go back to the guest of a case, and get a prompt there
+    Shell(ShellArgs),
     /// Say what this machine has and lacks
     Doctor,
+    /// Show and prune what is kept between runs
+    Cache {
+        #[command(subcommand)]
+        command: cache::Command,
+    },
     /// Find in a kernel's log what means trouble; exit code 1 when something does
     Triage(triage::TriageArgs),
     /// Compare modutils with the tools it stands in for
@@ -117,9 +123,70 @@ struct RunArgs {
     /// How many guests run at once [default: two for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
+    /// Keep the guests of failing cases, so many at most, for `modrig shell --resume CASE`
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true, default_missing_value = "16")]
+    keep: Option<usize>,
+    /// Go on with a run that was cut off: cases that have a record of the same guest among `--records` are not run again
+    #[arg(long = "continue")]
+    go_on: bool,
+    /// The same, but run those again that failed
+    #[arg(long)]
+    rerun_failed: bool,
+    /// Boot a guest for each case, in the place of a copy of a saved one
+    #[arg(long)]
+    cold: bool,
+    /// Only one part of the cases, for machines that share them: `2/4` is the second of four. The parts are runs of
+    /// neighbours, so each machine has few kernels to prepare; which case is in which part follows from the selection alone
+    #[arg(long, value_name = "M/N")]
+    partition: Option<Part>,
     /// Where one JSON record per case is written
     #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
     records: PathBuf,
+    #[command(flatten)]
+    outputs: report::Outputs,
+}
+
+impl RunArgs {
+    /// Records of cases that are not to be run again. One that the rig has broken says nothing.
+    fn earlier(&self) -> Vec<Record> {
+        if !self.go_on && !self.rerun_failed {
+            return Vec::new();
+        }
+        let mut records = Collection::read(std::slice::from_ref(&self.records)).unwrap_or_default().records;
+        records.retain(|record| match record.verdict {
+            Verdict::Passed | Verdict::Skipped { .. } => true,
+            Verdict::Failed { .. } => !self.rerun_failed,
+            Verdict::Broken { .. } => false,
+        });
+        records
+    }
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false)]
+struct ShellWhat {
+    /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
+    #[arg(short, long)]
+    kernel: Option<String>,
+    /// The guest of this case, as the case has left it: the very one if `run --keep` has kept it, else the case is
+    /// run again; such as `6.1::stub::removes_itself`
+    #[arg(long, value_name = "CASE")]
+    resume: Option<String>,
+    /// List the guests that are kept
+    #[arg(long)]
+    kept: bool,
+}
+
+#[derive(Debug, Args)]
+struct ShellArgs {
+    #[command(flatten)]
+    what: ShellWhat,
+    /// Run the case again even if its guest was kept
+    #[arg(long, requires = "resume")]
+    again: bool,
+    /// Whose module tools the guest has
+    #[arg(long, value_enum, default_value_t)]
+    modutils: toolset::Choice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -167,6 +234,15 @@ enum BenchCommand {
         #[arg(short = 'n', long, default_value_t = 5)]
         rounds: usize,
     },
+    /// One isolated case from the start of `modrig` to its verdict, beside the same case on a guest booted for it
+    Case {
+        /// Kernels to measure; all of the matrix when none is given
+        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// How often each way
+        #[arg(short = 'n', long, default_value_t = 11)]
+        rounds: usize,
+    },
     /// Our module tools beside the real kmod, on all modules of a kernel
     Modutils {
         /// How often each
@@ -198,13 +274,15 @@ impl Cli {
     fn run(self) -> Result<ExitCode> {
         match &self.command {
             Command::Run(args) => return self.global.run(args),
+            Command::Report(args) => return report::run(args),
             Command::List { filters } => behaviours::list(filters)?,
             Command::Behaviours(args) => return behaviours::run(args),
             Command::Kernels { command } => self.global.kernels(command)?,
             Command::Peers { command } => {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
             }
-            Command::Shell { kernel } => shell::run(&self.global.rig()?, kernel)?,
+            Command::Shell(args) => self.global.shell(args)?,
+            Command::Cache { command } => return cache::run(&self.global.cache()?, command),
             Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
@@ -213,6 +291,9 @@ impl Cli {
             Command::Bench { command: BenchCommand::Modutils { rounds, filters } } => {
                 println!("median of {rounds}\n{}", modutils::HEADING);
                 modutils::run(&self.global.store()?, *rounds, filters, |row| println!("{row}"))?;
+            }
+            Command::Bench { command: BenchCommand::Case { kernels, rounds } } => {
+                self.global.bench_case(kernels, *rounds)?;
             }
             Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
                 self.global.bench_boot(kernels, *rounds)?;
@@ -239,9 +320,18 @@ impl Global {
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
         let catalog = self.catalog()?;
         let kernels = columns(&catalog, &args.kernels)?;
-        let scenarios = select(&args.filters)?;
-        let mut rig = self.rig()?;
+        let cases = suite::cases(&kernels, &select(&args.filters)?);
+        let cases = match args.partition {
+            Some(part) => part.of(cases),
+            None => cases,
+        };
+        if cases.is_empty() {
+            println!("no case is in this part");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut rig = Rig { cold: args.cold, ..self.rig()? };
         rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
+        rig.keep = args.keep.map(Keep::at_most).unwrap_or_default();
         if args.modutils != toolset::Choice::Modrig {
             rig.store.progress.say(format!("module tools: {}", rig.tools.name()));
         }
@@ -250,8 +340,9 @@ impl Global {
             rig.store.resolve(&catalog, path)?;
         }
         let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
-        let bar = rig.store.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
-        let suite = Suite { kernels: kernels.clone(), scenarios, jobs };
+        let bar = rig.store.progress.count("cases", cases.len() as u64);
+        let suite = Suite { cases, jobs, earlier: args.earlier() };
+        sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, machine, Ok(prepared)) => {
@@ -260,6 +351,7 @@ impl Global {
             Event::Prepared(name, machine, Err(error)) => {
                 rig.store.progress.say(format!("{name} ({machine}): {}", error.report()));
             }
+            Event::Known(_) => bar.inc(1),
             Event::Ended(record) => {
                 bar.inc(1);
                 if let Err(error) = record.store(&args.records) {
@@ -270,11 +362,29 @@ impl Global {
         bar.finish_and_clear();
         print!("{}", terminal::matrix(&kernels, &records));
         println!("records: {}", args.records.display());
+        let collection = Collection::of(records);
+        if !collection.records.is_empty() {
+            args.outputs.write(&collection)?;
+        }
         interrupt::check()?;
         if let Ok(Some(error)) = unwritten.into_inner() {
             return Err(error);
         }
-        Ok(ExitCode::from(exit_code(&records)))
+        Ok(ExitCode::from(Totals::of(&collection.records).exit_code()))
+    }
+
+    fn shell(&self, args: &ShellArgs) -> Result<()> {
+        let ShellWhat { kernel, resume, kept: _ } = &args.what;
+        if kernel.is_none() && resume.is_none() {
+            shell::list(&self.cache()?);
+            return Ok(());
+        }
+        let mut rig = self.rig()?;
+        rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
+        match (kernel, resume) {
+            (_, Some(case)) => shell::resume(&rig, case, args.again),
+            (kernel, _) => shell::run(&rig, kernel.as_deref().unwrap_or_default()),
+        }
     }
 
     fn store(&self) -> Result<Store> {
@@ -320,6 +430,19 @@ impl Global {
         Ok(ExitCode::from(u8::from(!report.is_clean())))
     }
 
+    fn bench_case(&self, kernels: &[String], rounds: usize) -> Result<()> {
+        let accel = self.accel.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let mut options = vec![format!("--accel={accel}")];
+        options.extend(self.cache.iter().map(|cache| format!("--cache={}", cache.display())));
+        options.extend(self.catalog.iter().map(|list| format!("--kernels={}", list.display())));
+        println!("{}, as a whole process: median of {rounds}, the least, CPU; a boot in copies", case::CASE);
+        println!("{}", case::HEADING);
+        for name in known(&self.catalog()?, kernels)? {
+            println!("{}", case::row(&name, &case::runs(&name, &options, rounds)?));
+        }
+        Ok(())
+    }
+
     fn bench_boot(&self, kernels: &[String], rounds: usize) -> Result<()> {
         let rig = self.rig()?;
         println!("seconds, median of {rounds} (ratio to bare)");
@@ -353,15 +476,16 @@ fn known<L: Line>(catalog: &Catalog<L>, names: &[String]) -> Result<Vec<String>>
     Ok(names.to_owned())
 }
 
+/// The scenario of exactly this path.
+fn select_one(path: &str) -> Result<&'static Scenario> {
+    scenarios::all().find(|scenario| scenario.path() == path).ok_or_else(|| unknown(path))
+}
+
 /// The scenarios whose path contains one of the filters.
 fn select(filters: &[String]) -> Result<Vec<&'static Scenario>> {
     for filter in filters {
         if !scenarios::all().any(|scenario| scenario.path().contains(filter.as_str())) {
-            let error = Error::nothing_selected(format!("no scenario is called `{filter}`"));
-            return Err(match nearest(filter) {
-                Some(name) => error.help(format!("did you mean `{name}`? `modrig list` shows all")),
-                None => error.help("`modrig list` shows all"),
-            });
+            return Err(unknown(filter));
         }
     }
     let wanted = |scenario: &&Scenario| {
@@ -370,20 +494,17 @@ fn select(filters: &[String]) -> Result<Vec<&'static Scenario>> {
     Ok(scenarios::all().filter(wanted).collect())
 }
 
+fn unknown(name: &str) -> Error {
+    let error = Error::nothing_selected(format!("no scenario is called `{name}`"));
+    match nearest(name) {
+        Some(nearest) => error.help(format!("did you mean `{nearest}`? `modrig list` shows all")),
+        None => error.help("`modrig list` shows all"),
+    }
+}
+
 /// The group or scenario whose name is most like this, if any is.
 fn nearest(filter: &str) -> Option<String> {
     let likeness = |name: &String| (strsim::jaro_winkler(name, filter) * 1000.0) as u32;
     let names = scenarios::all().flat_map(|scenario| [scenario.group.into(), scenario.name.into(), scenario.path()]);
     names.max_by_key(likeness).filter(|name| likeness(name) > 700)
-}
-
-/// What the records amount to. A finding outweighs a fault of the rig.
-fn exit_code(records: &[Record]) -> u8 {
-    let any = |word| records.iter().any(|record| record.verdict.word() == word);
-    match (any("failed"), any("broken"), records.is_empty()) {
-        (true, _, _) => 1,
-        (_, true, _) => 3,
-        (_, _, true) => 4,
-        _ => 0,
-    }
 }

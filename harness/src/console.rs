@@ -20,6 +20,8 @@ pub struct Console {
     partial: Vec<u8>,
     triage: Triage,
     policy: Policy,
+    /// So many events are known, and no trouble any more.
+    forgiven: usize,
     received: u64,
 }
 
@@ -68,6 +70,11 @@ impl Console {
         self.policy.expect(title);
     }
 
+    /// What was noticed until now is known, and no trouble any more.
+    pub fn forgive(&mut self) {
+        self.forgiven = self.triage.events().len();
+    }
+
     /// These are no trouble.
     pub fn allow(&mut self, rows: Vec<Allowance>) {
         self.policy.allow(rows);
@@ -93,7 +100,7 @@ impl Console {
 
     /// The first fault that nobody wants: the cause, of which later ones are consequences.
     pub fn fault(&self) -> Option<&Event> {
-        let mut events = self.triage.events().iter().enumerate();
+        let mut events = self.triage.events().iter().enumerate().skip(self.forgiven);
         let unwanted = |(index, event): &(usize, &Event)| {
             let standing = self.policy.standing(event, self.triage.is_undecided(*index));
             event.severity >= Severity::Fault && standing == Standing::Unexpected

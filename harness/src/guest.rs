@@ -66,6 +66,11 @@ impl Guest {
         Self { vm, log: Vec::new(), uevents: Vec::new(), transcript: Transcript::new() }
     }
 
+    /// What it runs on; not for scenarios.
+    pub(crate) fn vm(&mut self) -> &mut Vm {
+        &mut self.vm
+    }
+
     /// `uname -r`.
     pub fn release(&self) -> &str {
         self.vm.release()
@@ -423,7 +428,7 @@ impl Guest {
         let mut calls = Vec::new();
         while let Some(record) = self.read_bytes(&format!("{DIRECTORY}/{}", calls.len()))? {
             let call: Call = postcard::from_bytes(&record).context(|| "the helper's record makes no sense")?;
-            self.transcript.explain(&format!("{call:#?}"));
+            self.transcript.was_call(&call);
             calls.push(call);
         }
         Ok(calls)
@@ -662,6 +667,14 @@ impl Guest {
             Reply::Content(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             other => Err(unexpected(&format!("reading {path}"), &other)),
         }
+    }
+
+    /// A file's bytes.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub fn read_all(&mut self, path: &str) -> Check<Vec<u8>> {
+        self.read_bytes(path)?.ok_or_else(|| Stop::failed(format!("{path} is not there")))
     }
 
     fn read_bytes(&mut self, path: &str) -> Check<Option<Vec<u8>>> {

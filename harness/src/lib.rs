@@ -13,7 +13,7 @@
 //! - [`check`], [`errno`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`], [`literature`]: the scenarios; what else the articles say
 //! - [`compare`]: our module tools beside the real kmod
-//! - [`run`], [`suite`]: one case, many cases
+//! - [`kept`], [`run`], [`suite`]: guests as their cases left them, one case, many cases
 //! - [`report`], [`behaviours`], [`mod@bench`], [`cli`]: what people see
 
 pub mod behaviour;
@@ -30,6 +30,7 @@ pub mod error;
 pub mod guest;
 pub mod image;
 pub mod interrupt;
+pub mod kept;
 pub mod kernel;
 pub mod literature;
 pub mod machine;

@@ -36,7 +36,7 @@ fn prepare(rig: &Rig) -> Result<Prepared> {
     let kernel = rig.store.resolve(&rig.catalog, KERNEL)?;
     let directory = tempfile::tempdir().unwrap();
     let image = image(&directory);
-    let guest = Snapshot::take(&rig.store.cache, &rig.host, Machine::DEFAULT, &kernel, &image)?;
+    let guest = Snapshot::take(&rig.store, &rig.host, Machine::DEFAULT, &kernel, &image)?;
     Ok(Prepared { kernel, missing: Default::default(), image, guest })
 }
 

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use modrig_agent::wire::{Arg, Ending, How, Job, JobId, Reply, Request, SystemCall};
+use modrig_agent::{
+    call::Call,
+    wire::{Arg, Ending, How, Job, JobId, Reply, Request, SystemCall},
+};
 use serde::{Deserialize, Serialize};
 use syscalls::Sysno;
 
@@ -72,7 +75,8 @@ const fn is_once(times: &u32) -> bool {
 }
 
 impl Step {
-    fn new(kind: Kind, action: String) -> Self {
+    /// A step that took no time and gave nothing yet.
+    pub(crate) fn new(kind: Kind, action: String) -> Self {
         Self {
             at_ms: 0,
             took_ms: 0,
@@ -136,10 +140,10 @@ impl Transcript {
         }
     }
 
-    /// What was read last is better told like this.
-    pub(super) fn explain(&mut self, output: &str) {
+    /// What was read last is a call of our helper.
+    pub(super) fn was_call(&mut self, call: &Call) {
         if let Some(step) = self.steps.last_mut() {
-            step.output = text::cut(output, OUTPUT_BYTES_MAX);
+            step.output = text::cut(&told(call), OUTPUT_BYTES_MAX);
         }
     }
 
@@ -189,6 +193,22 @@ impl Transcript {
     }
 }
 
+/// What the helper saw of itself.
+fn told(call: &Call) -> String {
+    let argv: Vec<String> = call.argv.iter().map(|arg| quoted(arg)).collect();
+    let descriptors: Vec<String> =
+        call.descriptors.iter().map(|(number, target)| format!("{number} -> {target}")).collect();
+    let descriptors = if descriptors.is_empty() { "none".into() } else { descriptors.join(", ") };
+    format!(
+        "{}\nenvironment: {}\ndirectory: {}\nopen descriptors: {descriptors}\nparent: {}\n{}",
+        argv.join(" "),
+        call.environment.join(" "),
+        call.directory,
+        call.parent,
+        call.status
+    )
+}
+
 fn step_of(request: &Request) -> Step {
     let (kind, action) = match request {
         Request::Start(job) => return job_step(job),
@@ -219,7 +239,7 @@ fn job_step(job: &Job) -> Step {
         }
         Job::FinitModule { path, open, params, flags } => {
             let opened = if *open == libc::O_RDONLY { String::new() } else { format!(" opened with {open:#x}") };
-            Step::new(Kind::Call, format!("finit_module({path}{opened}, {params:?}, {flags:#x})"))
+            Step::new(Kind::Call, format!("finit_module({path}{opened}, {params:?}, {flags})"))
         }
         Job::DeleteModule { name, flags } => {
             Step::new(Kind::Call, format!("delete_module({name:?}, {})", delete_flags(*flags)))
@@ -312,7 +332,7 @@ mod tests {
         transcript.answered(2, &wait, Some(&Reply::Ended(ending)));
         let steps = transcript.steps();
         assert_eq!(steps.len(), 2);
-        assert_eq!(steps[0].action, r#"finit_module(/m/stub.ko, "result=fail", 0x0)"#);
+        assert_eq!(steps[0].action, r#"finit_module(/m/stub.ko, "result=fail", 0)"#);
         assert_eq!((steps[0].kind, &*steps[0].result), (Kind::Call, "-1 (EPERM)"));
         assert_eq!(steps[1].output, "stub Loading\n");
     }

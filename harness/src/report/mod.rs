@@ -1,11 +1,19 @@
 //! Records of cases, and what is made from them.
 
+pub mod collection;
+pub mod compare;
+pub mod html;
+pub mod junit;
+pub mod markdown;
+pub mod table;
 pub mod terminal;
 
 use std::{
     fs,
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -18,6 +26,9 @@ use crate::{
     triage::Event,
     vm::accel::Accel,
 };
+
+/// How the names of files begin that are being written.
+const DRAFT: &str = ".draft-";
 
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +64,14 @@ impl Verdict {
             return Self::Skipped { why: "interrupted".into() };
         }
         Self::Broken { why: error.chain(), help: error.advice().map(str::to_owned) }
+    }
+
+    /// Why it is not passed.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Passed => None,
+            Self::Failed { why, .. } | Self::Skipped { why } | Self::Broken { why, .. } => Some(why),
+        }
     }
 
     /// One word.
@@ -108,8 +127,11 @@ pub struct Record {
     pub modutils: String,
     /// The command that runs exactly this case again.
     pub rerun: String,
-    /// The command that reopens the guest as the case left it, where that was kept.
+    /// The command that leads to the guest as the case left it: that very one where it was kept, else one in which the
+    /// case is run again.
     pub resume: Option<String>,
+    /// Where that guest was kept, or why it was not; nothing when that was not asked for.
+    pub kept: Option<String>,
 }
 
 impl Record {
@@ -124,18 +146,180 @@ impl Record {
         format!("{}::{}::{}", self.kernel, self.group, self.scenario)
     }
 
+    /// Whose module tools the guest had: `modrig`, `kmod` or `busybox`.
+    pub fn tools(&self) -> &str {
+        self.modutils.split(' ').next().unwrap_or_default()
+    }
+
+    /// What to type to see it again: a label and a command each.
+    pub fn commands(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let resume = self.resume.as_deref().map(|command| ("look around in it", command));
+        [("again", &*self.rerun)].into_iter().chain(resume)
+    }
+
     /// Writes the record into a directory, as one file that appears whole or not at all.
     ///
     /// # Errors
     /// The directory cannot be written.
     pub fn store(&self, directory: &Path) -> Result<PathBuf> {
-        let safe = self.path().replace(['/', ':'], "_");
+        let safe = format!("{}@{}", self.path(), self.tools()).replace(['/', ':'], "_");
         let file = directory.join(format!("{safe}.json"));
-        let failed = || format!("cannot write the record `{}`", file.display());
-        fs::create_dir_all(directory).context(failed)?;
-        let mut whole = tempfile::NamedTempFile::new_in(directory).context(failed)?;
-        whole.write_all(&serde_json::to_vec_pretty(self).context(failed)?).context(failed)?;
-        whole.persist(&file).context(failed)?;
+        let text = serde_json::to_string_pretty(self).context(|| format!("cannot make JSON of {}", self.path()))?;
+        write(&file, &text)?;
         Ok(file)
+    }
+}
+
+/// Removes what runs that were killed while they wrote a record have left in a directory.
+pub fn sweep(directory: &Path) {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    let drafts = files.filter(|file| file.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()));
+    for draft in drafts {
+        // Another process may be writing one; that takes a moment.
+        let age = draft.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > Duration::from_secs(10)) {
+            let _ = fs::remove_file(draft.path());
+        }
+    }
+}
+/// Writes a file that appears whole or not at all, and its directory if there is none.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(file: &Path, text: &str) -> Result<()> {
+    let failed = || format!("cannot write `{}`", file.display());
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).context(failed)?;
+    let readable = fs::Permissions::from_mode(0o644);
+    let mut whole =
+        tempfile::Builder::new().prefix(DRAFT).permissions(readable).tempfile_in(directory).context(failed)?;
+    whole.write_all(text.as_bytes()).context(failed)?;
+    whole.persist(file).context(failed)?;
+    Ok(())
+}
+
+/// How many cases ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The kernel does what the scenario says.
+    pub passed: usize,
+    /// It does not.
+    pub failed: usize,
+    /// The rig failed.
+    pub broken: usize,
+    /// They make no sense there.
+    pub skipped: usize,
+}
+
+impl Totals {
+    /// Counts these.
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut totals = Self::default();
+        for record in records {
+            *match record.verdict {
+                Verdict::Passed => &mut totals.passed,
+                Verdict::Failed { .. } => &mut totals.failed,
+                Verdict::Broken { .. } => &mut totals.broken,
+                Verdict::Skipped { .. } => &mut totals.skipped,
+            } += 1;
+        }
+        totals
+    }
+
+    /// Each with its word.
+    pub fn each(&self) -> [(&'static str, usize); 4] {
+        [("passed", self.passed), ("failed", self.failed), ("broken", self.broken), ("skipped", self.skipped)]
+    }
+
+    /// What the cases amount to as a program's exit code. A finding outweighs a fault of the rig.
+    pub fn exit_code(&self) -> u8 {
+        match (self.failed, self.broken, self.passed + self.skipped) {
+            (1.., _, _) => 1,
+            (_, 1.., _) => 3,
+            (_, _, 0) => 4,
+            _ => 0,
+        }
+    }
+}
+
+/// `1 case`, `2 cases`.
+pub fn cases(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "case" } else { "cases" })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::guest::Kind;
+
+    /// A record as a run leaves it, of a case that passed.
+    pub(super) fn record(kernel: &str, scenario: &str) -> Record {
+        Record {
+            version: Record::VERSION,
+            kernel: kernel.into(),
+            machine: "microvm".into(),
+            release: Some(format!("{kernel}.0-56-cloud-amd64")),
+            group: "group".into(),
+            scenario: scenario.into(),
+            source: "an article".into(),
+            claim: "it holds".into(),
+            verdict: Verdict::Passed,
+            events: Vec::new(),
+            steps: Vec::new(),
+            log: "target: init\n".into(),
+            ended: DateTime::from_timestamp(1_790_000_000, 0).expect("a time"),
+            duration_ms: 120,
+            accel: Accel::Tcg,
+            qemu: "7.2".into(),
+            guest_digest: None,
+            modutils: "modrig 0.1.0".into(),
+            rerun: format!("modrig run -k {kernel} group::{scenario}"),
+            resume: None,
+            kept: None,
+        }
+    }
+
+    /// The same of one that failed, with a log that means harm.
+    pub(super) fn failed(kernel: &str, scenario: &str) -> Record {
+        let verdict = Verdict::Failed { why: "expected this".into(), log: "<script>alert(1)</script>".into() };
+        Record { verdict, ..record(kernel, scenario) }
+    }
+
+    #[test]
+    fn a_finding_outweighs_a_fault_of_the_rig() {
+        let broken = Verdict::Broken { why: String::new(), help: None };
+        let broken = Record { verdict: broken, ..record("6.1", "b") };
+        let code = |records: &[Record]| Totals::of(records).exit_code();
+        assert_eq!(code(&[record("6.1", "a")]), 0);
+        assert_eq!(code(&[record("6.1", "a"), broken.clone()]), 3);
+        assert_eq!(code(&[broken, failed("6.1", "c")]), 1);
+        assert_eq!(code(&[]), 4);
+    }
+
+    /// Names in the first column of each table of docs/records.md, by the table's heading.
+    fn documented(heading: &str) -> BTreeSet<String> {
+        let page = include_str!("../../../docs/records.md");
+        let part = page.split("\n## ").find(|part| part.starts_with(heading)).expect("a part of the page");
+        let first = part.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+        first.flat_map(|cell| cell.split('`').step_by(2).map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
+
+    fn keys(value: &impl Serialize) -> BTreeSet<String> {
+        let value = serde_json::to_value(value).expect("JSON");
+        value.as_object().expect("an object").keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_page_on_records_documents_what_is_in_them() {
+        assert_eq!(documented("# Records"), keys(&record("6.1", "a")));
+        let broken = Verdict::Broken { why: String::new(), help: None };
+        let verdicts = [Verdict::Passed, failed("6.1", "a").verdict, broken, Verdict::Skipped { why: String::new() }];
+        assert_eq!(documented("verdict"), verdicts.iter().flat_map(keys).collect());
+        let text = || "text".to_owned();
+        let step = Step { result: text(), output: text(), error: text(), times: 2, ..Step::new(Kind::Run, text()) };
+        assert_eq!(documented("steps"), keys(&step));
+        assert_eq!(documented("One file of many records"), keys(&collection::Collection::of(Vec::new())));
     }
 }

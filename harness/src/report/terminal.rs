@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Record, Verdict};
+use super::{
+    Record, Totals, Verdict, cases,
+    table::{Row, Table},
+};
 use crate::triage::{Severity, Standing};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -22,54 +25,32 @@ fn mark(verdict: &Verdict) -> (&'static str, Style) {
     }
 }
 
-/// The table, the stories of all cells that are not green, and the totals. `kernels` gives the columns' order.
+/// The table, the stories of all cells that are not green, and the totals. `kernels` are columns even without records.
 pub fn matrix(kernels: &[String], records: &[Record]) -> String {
-    let mut text = table(kernels, records);
+    let mut text = table(&Table::of(kernels, records));
     text.push_str(&stories(records));
     text.push_str(&totals(records));
     text
 }
 
-fn table(kernels: &[String], records: &[Record]) -> String {
-    let rows = in_order(records);
-    let first = rows.iter().map(|(group, name)| group.len() + name.len() + 2).max().unwrap_or(0);
-    let columns: Vec<usize> = kernels.iter().map(|kernel| label(kernel).chars().count().max(6)).collect();
-    let cells: BTreeMap<(&str, &str, &str), &Verdict> =
-        records.iter().map(|record| ((&*record.group, &*record.scenario, &*record.kernel), &record.verdict)).collect();
+fn table(table: &Table<'_>) -> String {
+    let name = |row: &Row<'_>| format!("{}::{}", row.group, row.scenario);
+    let first = table.rows.iter().map(|row| name(row).len()).max().unwrap_or(0);
+    let widths: Vec<usize> = table.columns.iter().map(|column| column.label().chars().count().max(6)).collect();
     let mut text = format!("{TITLE}{:first$}", "");
-    for (kernel, width) in kernels.iter().zip(&columns) {
-        let _ = write!(text, "  {:>width$}", label(kernel));
+    for (column, width) in table.columns.iter().zip(&widths) {
+        let _ = write!(text, "  {:>width$}", column.label());
     }
     let _ = writeln!(text, "{TITLE:#}");
-    for (group, name) in rows {
-        let _ = write!(text, "{:first$}", format!("{group}::{name}"));
-        for (kernel, width) in kernels.iter().zip(&columns) {
-            let (mark, style) = cells.get(&(group, name, kernel)).map_or(("-", Style::new()), |verdict| mark(verdict));
+    for row in &table.rows {
+        let _ = write!(text, "{:first$}", name(row));
+        for (column, width) in table.columns.iter().zip(&widths) {
+            let (mark, style) = table.cell(*row, column).map_or(("-", Style::new()), |record| mark(&record.verdict));
             let _ = write!(text, "  {style}{mark:>width$}{style:#}");
         }
         text.push('\n');
     }
     text
-}
-
-/// What heads a kernel's column: its name, or the last part of its path.
-fn label(kernel: &str) -> &str {
-    kernel.trim_end_matches('/').rsplit('/').next().unwrap_or(kernel)
-}
-
-/// Groups and scenarios in the order of the tables, which is the order in which the first kernel met them.
-fn in_order(records: &[Record]) -> Vec<(&str, &str)> {
-    let mut rows: Vec<(&str, &str)> = Vec::new();
-    let known = crate::scenarios::all().map(|scenario| (scenario.group, scenario.name));
-    let present = |row: &(&str, &str)| records.iter().any(|record| (&*record.group, &*record.scenario) == *row);
-    rows.extend(known.filter(present));
-    let others = records.iter().map(|record| (&*record.group, &*record.scenario));
-    for row in others {
-        if !rows.contains(&row) {
-            rows.push(row);
-        }
-    }
-    rows
 }
 
 fn stories(records: &[Record]) -> String {
@@ -126,6 +107,10 @@ pub fn story(record: &Record) -> String {
         let _ = writeln!(text, "     kernel: {}{standing}", event.title);
     }
     let _ = writeln!(text, "     again: {}", record.rerun);
+    if let Some(resume) = &record.resume {
+        let kept = record.kept.as_ref().map(|kept| format!(" ({kept})")).unwrap_or_default();
+        let _ = writeln!(text, "     guest: {resume}{kept}");
+    }
     text
 }
 
@@ -133,13 +118,10 @@ fn indented(text: &str) -> String {
     text.trim_end().replace('\n', "\n     ")
 }
 
-fn totals(records: &[Record]) -> String {
-    let count = |word: &str| records.iter().filter(|record| record.verdict.word() == word).count();
-    let parts: Vec<String> = [("passed", GOOD), ("failed", BAD), ("broken", BAD), ("skipped", PALE)]
-        .into_iter()
-        .filter(|(word, _)| count(word) > 0)
-        .map(|(word, style)| format!("{style}{} {word}{style:#}", count(word)))
-        .collect();
-    let noun = if records.len() == 1 { "case" } else { "cases" };
-    format!("\n{} {noun}: {}\n", records.len(), parts.join(", "))
+/// How many cases ended how.
+pub fn totals(records: &[Record]) -> String {
+    let styles = [GOOD, BAD, BAD, PALE];
+    let counts = Totals::of(records).each().into_iter().zip(styles).filter(|((_, count), _)| *count > 0);
+    let parts: Vec<String> = counts.map(|((word, count), style)| format!("{style}{count} {word}{style:#}")).collect();
+    format!("\n{}: {}\n", cases(records.len()), parts.join(", "))
 }
