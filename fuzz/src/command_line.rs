@@ -12,9 +12,7 @@ pub fn check(data: &[u8]) {
     let text = as_text(data);
     let read = words(&text);
     assert!(read.len() <= text.len());
-    for word in &read {
-        check_word(word);
-    }
+    read.iter().take(4).for_each(check_word);
     check_parts(&text);
 }
 

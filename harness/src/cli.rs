@@ -17,7 +17,7 @@ use anstream::{print, println};
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
 use crate::{
-    bench::{self, boot, case, modutils},
+    bench::{self, boot, case, memory, modutils},
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
@@ -120,6 +120,9 @@ struct RunArgs {
     /// Whose module tools the guests have
     #[arg(long, value_enum, default_value_t)]
     modutils: toolset::Choice,
+    /// Leave out the scenarios that need a kernel with drivers; those kernels are 600 MB to fetch, the others 190 MB
+    #[arg(long)]
+    no_drivers: bool,
     /// How many guests run at once [default: two for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
@@ -234,6 +237,15 @@ enum BenchCommand {
         #[arg(short = 'n', long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Memory of each case at its peak, and saved guests on disk; exit code 1 above 400 MB for a case or 150 MB for a
+    /// kernel's guests
+    Memory {
+        /// Kernels to measure; all of the matrix when none is given
+        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// Only these scenarios: parts of `group::name`
+        filters: Vec<String>,
+    },
     /// One isolated case from the start of `modrig` to its verdict, beside the same case on a guest booted for it
     Case {
         /// Kernels to measure; all of the matrix when none is given
@@ -292,6 +304,9 @@ impl Cli {
                 println!("median of {rounds}\n{}", modutils::HEADING);
                 modutils::run(&self.global.store()?, *rounds, filters, |row| println!("{row}"))?;
             }
+            Command::Bench { command: BenchCommand::Memory { kernels, filters } } => {
+                return self.global.bench_memory(kernels, filters);
+            }
             Command::Bench { command: BenchCommand::Case { kernels, rounds } } => {
                 self.global.bench_case(kernels, *rounds)?;
             }
@@ -329,7 +344,7 @@ impl Global {
             println!("no case is in this part");
             return Ok(ExitCode::SUCCESS);
         }
-        let mut rig = Rig { cold: args.cold, ..self.rig()? };
+        let mut rig = Rig { cold: args.cold, without_drivers: args.no_drivers, ..self.rig()? };
         rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
         rig.keep = args.keep.map(Keep::at_most).unwrap_or_default();
         if args.modutils != toolset::Choice::Modrig {
@@ -428,6 +443,18 @@ impl Global {
         let report = compare::kmod(&self.store()?, extent, filters)?;
         print!("{}", report.text());
         Ok(ExitCode::from(u8::from(!report.is_clean())))
+    }
+
+    fn bench_memory(&self, kernels: &[String], filters: &[String]) -> Result<ExitCode> {
+        let (rig, scenarios) = (self.rig()?, select(filters)?);
+        println!("MB at the peak of the most expensive case\n{}", memory::HEADING);
+        let mut within = true;
+        for name in known(&rig.catalog, kernels)? {
+            let row = memory::kernel(&rig, &name, &scenarios)?;
+            println!("{row}");
+            within &= row.is_within_limits();
+        }
+        Ok(ExitCode::from(u8::from(!within)))
     }
 
     fn bench_case(&self, kernels: &[String], rounds: usize) -> Result<()> {

@@ -268,6 +268,11 @@ impl Process {
         Ok(Self { handle, messages })
     }
 
+    /// Its number, while it has one.
+    pub(super) fn number(&self) -> Option<u32> {
+        self.handle.pids().first().copied()
+    }
+
     /// Ends it and says how it ended.
     pub(super) fn end(&mut self) -> End {
         // One that has closed its channels is about to exit; killed now, it could not say why.

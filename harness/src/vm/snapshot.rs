@@ -8,6 +8,7 @@ use std::{
     io::{self, Read as _, Write as _},
     os::fd::{AsRawFd as _, RawFd},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -23,7 +24,7 @@ use super::{
     watch,
 };
 use crate::{
-    cache::{Cache, Digest},
+    cache::{Cache, Digest, Staging},
     error::{Context as _, Error, FULL, Result},
     image::Image,
     kernel::{Kernel, Store},
@@ -37,6 +38,8 @@ const STATE_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     place: PathBuf,
+    /// Where its memory is unpacked, until nobody uses it any more.
+    unpacked: Option<Arc<Staging>>,
     machine: Machine,
     /// Names kernel, image, machine and QEMU.
     pub digest: Digest,
@@ -75,7 +78,13 @@ impl Snapshot {
                 format!("kernel {}: its image is {image}, but its modules would be built for {wanted}", kernel.name);
             return Err(Error::new(text).help("if it is a tree of yours, build it anew"));
         }
-        Ok(Self { place, machine, digest, about })
+        let unpacked = about.unpack(cache, &place)?.map(Arc::new);
+        Ok(Self { place, unpacked, machine, digest, about })
+    }
+
+    /// Where it lies.
+    pub fn place(&self) -> &Path {
+        &self.place
     }
 
     /// A private copy, running.
@@ -100,7 +109,8 @@ impl Snapshot {
         // The pipe is larger than any state that was saved, so this never waits.
         writer.write_all(&state).context(|| "cannot write the guest's state")?;
         drop(writer);
-        let memory = Memory::CopyOf(self.place.join(MEMORY));
+        let memory = self.unpacked.as_deref().map_or(self.place.as_path(), Staging::path).join(MEMORY);
+        let memory = Memory::CopyOf(memory);
         let start = Start::State(reader.as_raw_fd());
         let instance = Instance { machine: self.machine, accel: host.accel, memory, start, at_end };
         let mut vm = resume(host, &instance, reader)?;
