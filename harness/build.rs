@@ -55,7 +55,7 @@ fn build_programs(workspace: &Path, out: &Path) -> Result<()> {
     if !cargo.status()?.success() {
         return Err("the guest's programs do not build; see the compiler's message above".into());
     }
-    for program in ["modrig-agent", "modrig-helper", "modutils"] {
+    for program in ["modrig-agent", "modrig-helper", "modrig-liar", "modutils"] {
         fs::copy(target.join(TARGET).join("guest").join(program), out.join(program))?;
     }
     Ok(())

@@ -131,6 +131,7 @@ pub const ALL: &[&dyn Described] = &[
     &GPL_EXPORTS_STAND_IN,
     &LAST_UNLOADED,
     &UNKNOWN_FORMAT_IS_ASKED_FOR,
+    &FILE_THAT_OOPSED_BREAKS_LOADING,
     &COMPRESSED_FILE_IS_KNOWN,
     &PRINTK_IS,
 ];
@@ -303,6 +304,19 @@ pub const UNKNOWN_FORMAT_IS_ASKED_FOR: Fact<bool> = Fact {
             since: (6, 14),
             value: false,
             source: Commit("fa1bdca98d74", "exec: remove legacy custom binfmt modules autoloading"),
+        },
+    ],
+};
+
+/// Whether a second `finit_module` of a file whose init oopsed breaks the kernel.
+pub const FILE_THAT_OOPSED_BREAKS_LOADING: Fact<bool> = Fact {
+    what: "a second finit_module of a file whose init oopsed is an oops itself",
+    rows: &[
+        Row { since: (0, 0), value: false, source: Code("add_unformed_module(): it waits for the first") },
+        Row {
+            since: (6, 5),
+            value: true,
+            source: Commit("9b9879fc0327", "modules: catch concurrent module loads, treat them as idempotent"),
         },
     ],
 };

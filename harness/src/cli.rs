@@ -1,9 +1,11 @@
 //! The command line: arguments become one job, its result an exit code.
 
 mod behaviours;
+mod cache;
 mod doctor;
 mod report;
 mod shell;
+mod triage;
 
 use std::{
     path::{Path, PathBuf},
@@ -20,11 +22,12 @@ use crate::{
     compare::{self, Extent},
     error::{Blame, Error, Result},
     interrupt,
+    kept::Keep,
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
     machine::Machine,
     peers::Peers,
     progress::Progress,
-    report::{Totals, collection::Collection, terminal},
+    report::{Record, Totals, Verdict, collection::Collection, sweep, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
@@ -84,14 +87,17 @@ enum Command {
     },
     /// Make tables, pages and files of records, and show what changed between two runs
     Report(report::ReportArgs),
-    /// Boot a kernel and get a prompt in the guest
-    Shell {
-        /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
-        #[arg(short, long)]
-        kernel: String,
-    },
+    /// Boot a kernel, or go back to the guest of a case, and get a prompt there
+    Shell(ShellArgs),
     /// Say what this machine has and lacks
     Doctor,
+    /// Show and prune what is kept between runs
+    Cache {
+        #[command(subcommand)]
+        command: cache::Command,
+    },
+    /// Find in a kernel's log what means trouble; exit code 1 when something does
+    Triage(triage::TriageArgs),
     /// Compare modutils with the tools it stands in for
     Compare {
         #[command(subcommand)]
@@ -117,11 +123,64 @@ struct RunArgs {
     /// How many guests run at once [default: two for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
+    /// Keep the guests of failing cases, so many at most, for `modrig shell --resume CASE`
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true, default_missing_value = "16")]
+    keep: Option<usize>,
+    /// Go on with a run that was cut off: cases that have a record of the same guest among `--records` are not run again
+    #[arg(long = "continue")]
+    go_on: bool,
+    /// The same, but run those again that failed
+    #[arg(long)]
+    rerun_failed: bool,
     /// Where one JSON record per case is written
     #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
     records: PathBuf,
     #[command(flatten)]
     outputs: report::Outputs,
+}
+
+impl RunArgs {
+    /// Records of cases that are not to be run again. One that the rig has broken says nothing.
+    fn earlier(&self) -> Vec<Record> {
+        if !self.go_on && !self.rerun_failed {
+            return Vec::new();
+        }
+        let read = Collection::read(std::slice::from_ref(&self.records));
+        let mut records = read.map(|collection| collection.records).unwrap_or_default();
+        records.retain(|record| match record.verdict {
+            Verdict::Passed | Verdict::Skipped { .. } => true,
+            Verdict::Failed { .. } => !self.rerun_failed,
+            Verdict::Broken { .. } => false,
+        });
+        records
+    }
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false)]
+struct ShellWhat {
+    /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
+    #[arg(short, long)]
+    kernel: Option<String>,
+    /// The guest of this case, as the case has left it: the very one if `run --keep` has kept it, else the case is
+    /// run again; such as `6.1::stub::removes_itself`
+    #[arg(long, value_name = "CASE")]
+    resume: Option<String>,
+    /// List the guests that are kept
+    #[arg(long)]
+    kept: bool,
+}
+
+#[derive(Debug, Args)]
+struct ShellArgs {
+    #[command(flatten)]
+    what: ShellWhat,
+    /// Run the case again even if its guest was kept
+    #[arg(long, requires = "resume")]
+    again: bool,
+    /// Whose module tools the guest has
+    #[arg(long, value_enum, default_value_t)]
+    modutils: toolset::Choice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -207,7 +266,9 @@ impl Cli {
             Command::Peers { command } => {
                 self.global.on_list(&Peers::embedded()?, command, Path::new("harness/peers.lock"))?;
             }
-            Command::Shell { kernel } => shell::run(&self.global.rig()?, kernel)?,
+            Command::Shell(args) => self.global.shell(args)?,
+            Command::Cache { command } => return cache::run(&self.global.cache()?, command),
+            Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);
@@ -244,6 +305,7 @@ impl Global {
         let scenarios = select(&args.filters)?;
         let mut rig = self.rig()?;
         rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
+        rig.keep = args.keep.map(Keep::at_most).unwrap_or_default();
         if args.modutils != toolset::Choice::Modrig {
             rig.store.progress.say(format!("module tools: {}", rig.tools.name()));
         }
@@ -253,7 +315,8 @@ impl Global {
         }
         let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
-        let suite = Suite { kernels: kernels.clone(), scenarios, jobs };
+        let suite = Suite { kernels: kernels.clone(), scenarios, jobs, earlier: args.earlier() };
+        sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, machine, Ok(prepared)) => {
@@ -262,6 +325,7 @@ impl Global {
             Event::Prepared(name, machine, Err(error)) => {
                 rig.store.progress.say(format!("{name} ({machine}): {}", error.report()));
             }
+            Event::Known(_) => bar.inc(1),
             Event::Ended(record) => {
                 bar.inc(1);
                 if let Err(error) = record.store(&args.records) {
@@ -281,6 +345,20 @@ impl Global {
             return Err(error);
         }
         Ok(ExitCode::from(Totals::of(&collection.records).exit_code()))
+    }
+
+    fn shell(&self, args: &ShellArgs) -> Result<()> {
+        let ShellWhat { kernel, resume, kept: _ } = &args.what;
+        if kernel.is_none() && resume.is_none() {
+            shell::list(&self.cache()?);
+            return Ok(());
+        }
+        let mut rig = self.rig()?;
+        rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
+        match (kernel, resume) {
+            (_, Some(case)) => shell::resume(&rig, case, args.again),
+            (kernel, _) => shell::run(&rig, kernel.as_deref().unwrap_or_default()),
+        }
     }
 
     fn store(&self) -> Result<Store> {
@@ -359,21 +437,30 @@ fn known<L: Line>(catalog: &Catalog<L>, names: &[String]) -> Result<Vec<String>>
     Ok(names.to_owned())
 }
 
+/// The scenario of exactly this path.
+fn select_one(path: &str) -> Result<&'static Scenario> {
+    scenarios::all().find(|scenario| scenario.path() == path).ok_or_else(|| unknown(path))
+}
+
 /// The scenarios whose path contains one of the filters.
 fn select(filters: &[String]) -> Result<Vec<&'static Scenario>> {
     for filter in filters {
         if !scenarios::all().any(|scenario| scenario.path().contains(filter.as_str())) {
-            let error = Error::nothing_selected(format!("no scenario is called `{filter}`"));
-            return Err(match nearest(filter) {
-                Some(name) => error.help(format!("did you mean `{name}`? `modrig list` shows all")),
-                None => error.help("`modrig list` shows all"),
-            });
+            return Err(unknown(filter));
         }
     }
     let wanted = |scenario: &&Scenario| {
         filters.is_empty() || filters.iter().any(|filter| scenario.path().contains(filter.as_str()))
     };
     Ok(scenarios::all().filter(wanted).collect())
+}
+
+fn unknown(name: &str) -> Error {
+    let error = Error::nothing_selected(format!("no scenario is called `{name}`"));
+    match nearest(name) {
+        Some(nearest) => error.help(format!("did you mean `{nearest}`? `modrig list` shows all")),
+        None => error.help("`modrig list` shows all"),
+    }
 }
 
 /// The group or scenario whose name is most like this, if any is.

@@ -2,8 +2,8 @@
 
 use std::{error::Error as StdError, fmt, io, sync::Arc};
 
-/// What to do where the cache's disk is full.
-pub const FULL: &str = "free some space, or name another place with --cache or MODRIG_CACHE";
+/// What to do where a disk is full.
+pub const FULL: &str = "free some space, or name another place with --cache or MODRIG_CACHE (for records: --records)";
 
 /// A failure of the rig or of what the user gave it; never a verdict about a kernel.
 ///

@@ -23,12 +23,13 @@ use modrig_agent::{
 use crate::{
     behaviour::Version,
     check::{Check, Stop},
-    console::Event,
     errno::Errno,
     error::{Context as _, Error},
     image::{module_directory, module_path},
     kernel::version_of,
     machine::Device,
+    text,
+    triage::{AllowList, Event},
     vm::{SLICE, Trouble, Vm},
 };
 
@@ -59,8 +60,15 @@ pub struct Guest {
 
 impl Guest {
     /// A guest on a machine whose agent is ready.
-    pub fn new(vm: Vm) -> Self {
+    pub fn new(mut vm: Vm) -> Self {
+        let allowed = AllowList::embedded().on(Some(version_of(vm.release())));
+        vm.console_mut().allow(allowed);
         Self { vm, log: Vec::new(), uevents: Vec::new(), transcript: Transcript::new() }
+    }
+
+    /// What it runs on; not for scenarios.
+    pub(crate) fn vm(&mut self) -> &mut Vm {
+        &mut self.vm
     }
 
     /// `uname -r`.
@@ -73,14 +81,15 @@ impl Guest {
         version_of(self.release())
     }
 
-    /// What its console showed that a healthy kernel does not print.
-    pub fn events(&self) -> &[Event] {
+    /// What its console showed that a healthy kernel does not print. After this the log is taken as complete.
+    pub fn events(&mut self) -> &[Event] {
+        self.vm.console_mut().finish();
         self.vm.console().events()
     }
 
     /// The end of its console's log.
     pub fn console_excerpt(&self) -> String {
-        self.vm.console().excerpt(25)
+        self.vm.console().excerpt(25, None)
     }
 
     /// The kernel's log since the guest was restored, as its console showed it.
@@ -96,9 +105,16 @@ impl Guest {
     /// Looks once more at the console, for what the kernel printed after its last answer.
     ///
     /// # Errors
-    /// The guest is in trouble.
+    /// It reports something that nobody expects, be it a warning, or does not report what is expected.
     pub fn settle(&mut self) -> Check {
-        Ok(self.vm.settle()?)
+        self.vm.settle()?;
+        if let Some(event) = self.events().iter().find(|event| event.is_trouble()).cloned() {
+            return Err(self.vm.reported(&event).into());
+        }
+        match self.vm.console().missing()[..] {
+            [] => Ok(()),
+            [title, ..] => Err(Stop::failed(format!("the kernel should report `{title}`, and does not"))),
+        }
     }
 
     /// Gives what follows the whole time that one case has.
@@ -582,9 +598,10 @@ impl Guest {
         Ok(&self.uevents)
     }
 
-    /// An oops, BUG or panic whose title contains this text is what the scenario wants to see, and no trouble.
-    pub fn expect_fault(&mut self, text: &'static str) {
-        self.vm.expect_fault(text);
+    /// An event of the kernel's log with this title (docs/triage.md) shall come, and is no trouble. `*` stands for any
+    /// text. Without it the scenario fails, and with any other, be it a warning.
+    pub fn expect_splat(&mut self, title: &'static str) {
+        self.vm.console_mut().expect(title);
     }
 
     /// Waits until something holds.
@@ -650,6 +667,14 @@ impl Guest {
             Reply::Content(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             other => Err(unexpected(&format!("reading {path}"), &other)),
         }
+    }
+
+    /// A file's bytes.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub fn read_all(&mut self, path: &str) -> Check<Vec<u8>> {
+        self.read_bytes(path)?.ok_or_else(|| Stop::failed(format!("{path} is not there")))
     }
 
     fn read_bytes(&mut self, path: &str) -> Check<Option<Vec<u8>>> {
@@ -821,6 +846,6 @@ fn unexpected(what: &str, reply: &Reply) -> Stop {
     match reply {
         Reply::Errno(errno) => Stop::failed(format!("{what}: {}", Errno(*errno))),
         Reply::Refused(reason) => Error::new(format!("{what}: the agent refuses: {reason}")).into(),
-        other => Error::new(format!("{what}: the agent answers {other:?}")).into(),
+        other => Error::new(format!("{what}: the agent answers {}", text::beginning(other, 80))).into(),
     }
 }

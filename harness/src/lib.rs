@@ -8,11 +8,12 @@
 //! - [`module`]: guest modules, built by each kernel's own kbuild
 //! - [`toolset`]: whose module tools a guest has
 //! - [`image`]: the initramfs (with [`programs`], the guest's own)
+//! - [`behaviour`], [`triage`]: what differs by kernel; what in its log means trouble
 //! - [`console`], [`vm`]: a QEMU process with its channels and watchdogs; saving and restoring it
-//! - [`check`], [`errno`], [`behaviour`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
+//! - [`check`], [`errno`], [`guest`], [`claim`], [`mod@scenario`]: what a scenario sees
 //! - [`scenarios`], [`literature`]: the scenarios; what else the articles say
 //! - [`compare`]: our module tools beside the real kmod
-//! - [`run`], [`suite`]: one case, many cases
+//! - [`kept`], [`run`], [`suite`]: guests as their cases left them, one case, many cases
 //! - [`report`], [`behaviours`], [`mod@bench`], [`cli`]: what people see
 
 pub mod behaviour;
@@ -29,6 +30,7 @@ pub mod error;
 pub mod guest;
 pub mod image;
 pub mod interrupt;
+pub mod kept;
 pub mod kernel;
 pub mod literature;
 pub mod machine;
@@ -46,4 +48,5 @@ pub mod scenarios;
 pub mod suite;
 pub mod text;
 pub mod toolset;
+pub mod triage;
 pub mod vm;

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     guest::{Guest, Step},
     image::{self, Image},
+    kept::{self, Keep},
     kernel::{FetchOptions, Headers, Kernel, Kernels, StockFile, Store},
     machine::Machine,
     memo, module,
@@ -22,6 +23,7 @@ use crate::{
     scenario::Scenario,
     scenarios, text,
     toolset::Toolset,
+    triage::Event,
     vm::{
         Host, Qemu,
         accel::{self, Choice},
@@ -40,6 +42,8 @@ pub struct Rig {
     pub host: Host,
     /// The guests' module tools.
     pub tools: Toolset,
+    /// Whether the guests of failing cases are kept.
+    pub keep: Keep,
 }
 
 /// What an image holds besides programs.
@@ -88,7 +92,7 @@ impl Rig {
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
-        Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours() })
+        Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours(), keep: Keep::default() })
     }
 
     /// Fetches a kernel, builds the modules for one machine, boots it there and saves it; all of it only if it is
@@ -116,7 +120,7 @@ impl Rig {
         let kernel = self.store.resolve(&self.catalog, self.kernel_for(kernel, machine).map_err(Error::new)?)?;
         let (image, missing) = self.pack(&kernel, contents)?;
         let _spinner = self.store.progress.spinner(format!("{}: boot", kernel.name));
-        let guest = Snapshot::take(&self.store.cache, &self.host, machine, &kernel, &image)?;
+        let guest = Snapshot::take(&self.store, &self.host, machine, &kernel, &image)?;
         Ok(Prepared { kernel, missing, image, guest })
     }
 
@@ -162,14 +166,46 @@ impl Rig {
 
     /// Runs one case. Whatever happens, it ends in a record.
     pub fn case(&self, kernel: &str, prepared: &Result<Prepared>, scenario: &Scenario) -> Record {
+        let (mut record, guest) = self.play(kernel, prepared, scenario, self.keep.is_asked());
+        if self.keep.is_asked() {
+            let cache = &self.store.cache;
+            match (&record.verdict, guest) {
+                (Verdict::Failed { .. }, Some(mut guest)) => {
+                    record.kept = Some(kept::store(cache, &self.keep, &self.host, &record, &mut guest));
+                }
+                (Verdict::Passed, _) => kept::forget(cache, &record),
+                _ => {}
+            }
+        }
+        record
+    }
+
+    /// Runs one case and hands over its guest, as it is at the case's end. There is none when the case did not come to
+    /// run.
+    pub fn case_with_guest(
+        &self,
+        kernel: &str,
+        prepared: &Result<Prepared>,
+        scenario: &Scenario,
+    ) -> (Record, Option<Guest>) {
+        self.play(kernel, prepared, scenario, true)
+    }
+
+    fn play(
+        &self,
+        kernel: &str,
+        prepared: &Result<Prepared>,
+        scenario: &Scenario,
+        keep: bool,
+    ) -> (Record, Option<Guest>) {
         let begun = Instant::now();
         let outcome = match (self.kernel_for(kernel, scenario.machine), prepared) {
             (Err(why), _) => Verdict::Skipped { why }.into(),
             (_, Err(error)) => Verdict::broken(error).into(),
-            (_, Ok(prepared)) => self.judge(prepared, scenario),
+            (_, Ok(prepared)) => self.judge(prepared, scenario, keep),
         };
         let prepared = prepared.as_ref().ok();
-        Record {
+        let record = Record {
             version: Record::VERSION,
             kernel: kernel.to_owned(),
             machine: scenario.machine.to_string(),
@@ -189,12 +225,17 @@ impl Rig {
             guest_digest: prepared.map(|prepared| prepared.guest.digest.clone()),
             modutils: self.tools.name(),
             rerun: format!("modrig run{} -k {kernel} {}", self.tools.option(), scenario.path()),
-            resume: None,
-        }
+            resume: outcome
+                .guest
+                .is_some()
+                .then(|| format!("modrig shell{} --resume {kernel}::{}", self.tools.option(), scenario.path())),
+            kept: None,
+        };
+        (record, outcome.guest)
     }
 
     /// The verdict, and the evidence for it.
-    fn judge(&self, prepared: &Prepared, scenario: &Scenario) -> Outcome {
+    fn judge(&self, prepared: &Prepared, scenario: &Scenario, keep: bool) -> Outcome {
         if let Some(why) = scenario.skipped_on(prepared.kernel.version()) {
             return Verdict::Skipped { why }.into();
         }
@@ -204,7 +245,9 @@ impl Rig {
         if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
             return Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None }.into();
         }
-        let mut guest = match prepared.guest.restore(&self.host) {
+        let saved = &prepared.guest;
+        let restored = if keep { saved.restore_to_keep(&self.host) } else { saved.restore(&self.host) };
+        let mut guest = match restored {
             Ok(vm) => Guest::new(vm),
             Err(trouble) => return Verdict::broken(&trouble.into_error()).into(),
         };
@@ -218,9 +261,10 @@ impl Rig {
         };
         Outcome {
             verdict,
-            events: guest.events().iter().map(|event| event.title.clone()).collect(),
+            events: guest.events().to_vec(),
             steps: guest.steps(),
             log: text::cut(&guest.console_text(), Record::LOG_BYTES_MAX),
+            guest: Some(guest),
         }
     }
 }
@@ -228,15 +272,16 @@ impl Rig {
 /// How a case ended, and what shows it.
 struct Outcome {
     verdict: Verdict,
-    events: Vec<String>,
+    events: Vec<Event>,
     steps: Vec<Step>,
     log: String,
+    guest: Option<Guest>,
 }
 
 impl From<Verdict> for Outcome {
     /// There was no guest, so there is no evidence.
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, events: Vec::new(), steps: Vec::new(), log: String::new() }
+        Self { verdict, events: Vec::new(), steps: Vec::new(), log: String::new(), guest: None }
     }
 }
 

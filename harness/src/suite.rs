@@ -24,6 +24,9 @@ pub struct Suite<'a> {
     pub scenarios: Vec<&'a Scenario>,
     /// How many guests run at once.
     pub jobs: usize,
+    /// Records of an earlier run. A case that has one here, made with the very same guest and module tools, is not run
+    /// again.
+    pub earlier: Vec<Record>,
 }
 
 /// What happens, as it happens.
@@ -33,6 +36,8 @@ pub enum Event<'a> {
     Prepared(&'a str, Machine, &'a Result<Prepared>),
     /// A case has ended.
     Ended(&'a Record),
+    /// A case had ended before.
+    Known(&'a Record),
 }
 
 struct Kernel {
@@ -75,6 +80,11 @@ impl Suite<'_> {
                                 changed.notify_all();
                             }
                             Task::Case(kernel, scenario) => {
+                                if let Some(record) = self.known(rig, &kernel, scenario) {
+                                    on_event(Event::Known(record));
+                                    lock(&records).push(record.clone());
+                                    continue;
+                                }
                                 let record = rig.case(&kernel.name, &kernel.prepared, scenario);
                                 // A case that was cut off says nothing about its kernel.
                                 if !interrupt::asked() {
@@ -100,6 +110,15 @@ impl Suite<'_> {
         }
         machines.retain(|machine| self.on(*machine).next().is_some());
         machines.iter().flat_map(|machine| self.kernels.iter().map(|kernel| (kernel.clone(), *machine))).collect()
+    }
+
+    /// What an earlier run has found out with the same guest.
+    fn known(&self, rig: &Rig, kernel: &Kernel, scenario: &Scenario) -> Option<&Record> {
+        let digest = &kernel.prepared.as_ref().ok()?.guest.digest;
+        let path = format!("{}::{}", kernel.name, scenario.path());
+        self.earlier.iter().find(|record| {
+            record.path() == path && record.guest_digest.as_ref() == Some(digest) && record.modutils == rig.tools.name()
+        })
     }
 
     /// The scenarios that ask for this machine.

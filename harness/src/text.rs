@@ -1,5 +1,7 @@
 //! Texts of any length made fit for a record: bounded, and honest about what was left out.
 
+use std::fmt;
+
 /// At most about `max` bytes: a longer text loses its middle, and says how much that was.
 ///
 /// Cut at line ends where the text has lines, so that what stays reads as it was.
@@ -14,6 +16,23 @@ pub fn cut(text: &str, max: usize) -> String {
     let left_out = text.len() - head.len() - tail.len();
     let head_end = if head.ends_with('\n') { "" } else { "\n" };
     format!("{head}{head_end}... {left_out} bytes left out ...\n{tail}")
+}
+
+/// How a value of any size looks to `{:?}`: its beginning, at most `max` bytes, without making the rest.
+pub fn beginning(value: &impl fmt::Debug, max: usize) -> String {
+    struct Bounded(String, usize);
+    impl fmt::Write for Bounded {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            let room = self.1.saturating_sub(self.0.len());
+            self.0.push_str(&part[..floor(part, room.min(part.len()))]);
+            if part.len() > room { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut text = Bounded(String::new(), max);
+    match fmt::write(&mut text, format_args!("{value:?}")) {
+        Ok(()) => text.0,
+        Err(fmt::Error) => text.0 + "...",
+    }
 }
 
 /// Bytes as text where they are text; a file of another kind is told by its size.
@@ -52,6 +71,12 @@ mod tests {
     fn a_text_without_lines_is_cut_between_characters() {
         let short = cut(&"\u{e9}".repeat(1000), 101);
         assert_eq!(short.matches('\u{e9}').count(), 50, "{short}");
+    }
+
+    #[test]
+    fn of_a_large_value_only_the_beginning_is_made() {
+        assert_eq!(beginning(&vec![1; 1 << 20], 10), "[1, 1, 1, ...");
+        assert_eq!(beginning(&Some("x"), 10), "Some(\"x\")");
     }
 
     #[test]

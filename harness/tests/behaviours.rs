@@ -31,7 +31,7 @@ fn the_page_is_what_the_tables_give() {
 #[test]
 fn every_case_has_a_result_and_none_contradicts_the_page() {
     let results = Results::embedded().unwrap();
-    for kernel in Kernels::embedded().unwrap().names() {
+    for kernel in Kernels::embedded().unwrap().columns() {
         for scenario in scenarios::all() {
             let outcome = results.of(&scenario.path(), kernel);
             let case = format!("{kernel}::{}", scenario.path());

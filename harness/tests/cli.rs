@@ -1,91 +1,25 @@
 //! The `modrig` program where something is wrong: its words, its exit code, and what it leaves behind.
 
 mod common;
+#[path = "common/desk.rs"]
+mod desk;
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use common::{KERNEL, Twin, beginning_with, names_in};
+use desk::{Desk, Ran, eventually, only_record, run, skip, start, twin};
 use modrig::{
     report::{Record, Verdict},
     run::Rig,
     scenarios,
     vm::accel::{self, Choice},
 };
-use tempfile::TempDir;
 
 /// A case of a moment.
 const QUICK: &str = "unload::unknown_module_is_enoent";
 
 /// A case of some seconds, which comes after [`QUICK`].
 const SLOW: &str = "request_module::self_request_is_stuck_until_killed";
-
-/// A directory to run in; nothing of the environment's own settings is seen there.
-struct Desk(TempDir);
-
-impl Desk {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        fs::write(self.path(name), bytes).unwrap();
-        self.path(name)
-    }
-
-    fn modrig(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_modrig"));
-        command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
-        for name in ["MODRIG_QEMU", "MODRIG_MIRROR", "MODRIG_SECURITY_MIRROR"] {
-            command.env_remove(name);
-        }
-        command
-    }
-
-    fn records(&self) -> PathBuf {
-        self.path("target/modrig/records")
-    }
-}
-
-fn run(mut command: Command) -> Ran {
-    command.output().unwrap().into()
-}
-
-/// What a finished program has said.
-#[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-    }
-}
-
-impl Ran {
-    /// It ended with this code, and said all of these.
-    #[track_caller]
-    fn ends(&self, code: i32, texts: &[&str]) {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
-        for text in texts {
-            assert!(self.out.contains(text) || self.err.contains(text), "no `{text}` in\n{}\n{}", self.out, self.err);
-        }
-    }
-}
 
 #[test]
 fn an_unknown_kernel_is_wrong_usage_and_the_nearest_is_named() {
@@ -341,44 +275,4 @@ fn a_full_disk_is_named_and_keeps_nothing_half() {
         ran.ends(3, &[what, "help: free some space, or name another place with --cache or MODRIG_CACHE"]);
         assert!(ran.out.ends_with("records: target/modrig/records\n"), "something is left in tmp:\n{}", ran.out);
     }
-}
-
-impl Desk {
-    /// `modrig run` on one kernel in a cache of a test's own.
-    fn run_in(&self, cache: &Twin, args: &[&str]) -> Command {
-        let mut command = self.modrig(&["run", "-k", KERNEL]);
-        command.args(args).env("MODRIG_CACHE", cache.path());
-        command
-    }
-}
-
-fn start(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn twin() -> Twin {
-    Twin::of(&Rig::open().unwrap())
-}
-
-/// Waits until something holds; panics when it does not within a minute.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "this never held: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn only_record(desk: &Desk) -> Record {
-    let names = names_in(&desk.records());
-    assert_eq!(names.len(), 1, "{names:?}");
-    record(&desk.records().join(&names[0]))
-}
-
-fn record(file: &Path) -> Record {
-    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
-}
-
-fn skip(reason: &str) {
-    eprintln!("skipped: {reason}");
 }

@@ -25,7 +25,7 @@ use modrig::{
     vm::{Host, Vm},
 };
 
-const MODULES: [&str; 7] = ["floods", "hangs", "hello", "no_c", "oopses", "panics", "requester"];
+const MODULES: [&str; 8] = ["floods", "hangs", "hello", "no_c", "oopses", "panics", "requester", "warns"];
 
 const HELLO: Scenario = scenario!(hello).modules(&["hello"]);
 
@@ -80,7 +80,7 @@ fn load_panics(guest: &mut Guest) -> Check {
 #[test]
 fn a_panic_fails_its_case_with_the_log_from_the_panic_on() {
     let (why, log) = failed(goes_wrong(&scenario!(load_panics).modules(&["panics"])));
-    assert_eq!(why, "the kernel reports: Kernel panic - not syncing: panics: as asked");
+    assert_eq!(why, "the kernel reports: kernel panic: panics: as asked");
     let first = log.lines().next().unwrap();
     assert!(first.ends_with("Kernel panic - not syncing: panics: as asked"), "{log}");
     assert!(log.contains("panics_init+0x"), "the log should have the call trace: {log}");
@@ -93,9 +93,31 @@ fn load_oopses(guest: &mut Guest) -> Check {
 #[test]
 fn an_oops_fails_its_case_with_the_log_from_the_oops_on() {
     let (why, log) = failed(goes_wrong(&scenario!(load_oopses).modules(&["oopses"])));
-    assert_eq!(why, "the kernel reports: BUG: kernel NULL pointer dereference, address: 0000000000000000");
+    assert_eq!(why, "the kernel reports: BUG: unable to handle kernel NULL pointer dereference in oopses_init");
     assert!(log.lines().next().unwrap().contains("BUG: kernel NULL pointer dereference"), "{log}");
     assert!(log.contains("oopses_init+0x"), "the log should have the call trace: {log}");
+}
+
+fn load_warns(guest: &mut Guest) -> Check {
+    guest.load("warns")?.succeeds()
+}
+
+#[test]
+fn a_warning_that_nobody_expects_fails_its_case() {
+    let (why, log) = failed(goes_wrong(&scenario!(load_warns).modules(&["warns"])));
+    assert_eq!(why, "the kernel reports: WARNING in warns_init");
+    assert!(log.lines().next().unwrap().contains("cut here"), "{log}");
+}
+
+fn expects_in_vain(guest: &mut Guest) -> Check {
+    guest.expect_splat("WARNING in hello_init");
+    hello(guest)
+}
+
+#[test]
+fn an_expected_splat_that_does_not_come_fails_its_case() {
+    let (why, _) = failed(goes_wrong(&scenario!(expects_in_vain).modules(&["hello"])));
+    assert_eq!(why, "the kernel should report `WARNING in hello_init`, and does not");
 }
 
 fn load_hangs(guest: &mut Guest) -> Check {
@@ -229,7 +251,7 @@ fn wrong(guest: &mut Guest) -> Check {
 fn a_wrong_expectation_fails_exactly_its_cells() {
     let rig = Rig::open().unwrap();
     let kernels: Vec<String> = rig.catalog.columns().map(str::to_owned).collect();
-    let suite = Suite { kernels: kernels.clone(), scenarios: vec![&RIGHT, &WRONG], jobs: 2 };
+    let suite = Suite { kernels: kernels.clone(), scenarios: vec![&RIGHT, &WRONG], jobs: 2, earlier: Vec::new() };
     let records = suite.run(&rig, |_| {});
     assert_eq!(records.len(), 2 * kernels.len());
     for record in &records {

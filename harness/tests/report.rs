@@ -92,11 +92,7 @@ fn all_forms_are_written_and_the_merged_one_is_read_again() {
     assert!(desk.read("a.md").contains("# modrig: 1 passed, 1 failed"));
     assert!(desk.read("a.xml").contains(r#"tests="2" skipped="0" failures="1""#));
     assert_eq!(desk.report(&["a.json"]), desk.report(&["made"]));
-    assert_says(
-        &desk.report(&["made", "--html", "/dev/null/a"]),
-        "3",
-        &["error: cannot write `/dev/null/a`: "],
-    );
+    assert_says(&desk.report(&["made", "--html", "/dev/null/a"]), "3", &["error: cannot write `/dev/null/a`: "]);
 }
 
 #[test]

@@ -16,6 +16,8 @@ use results::{Outcome, Results};
 /// A statement with what shows it.
 #[derive(Debug, Clone)]
 pub struct Behaviour {
+    /// Its place on the page: the path of the scenario that carries it, or its first words.
+    pub id: String,
     /// The statement.
     pub claim: Claim,
     /// Scenarios that would fail if it were otherwise; at least one.
@@ -39,11 +41,15 @@ pub enum Holds {
 
 /// All statements that scenarios show, those that scenarios carry first.
 pub fn all() -> Vec<Behaviour> {
-    let carried = scenarios::all().map(|scenario| Behaviour { claim: scenario.claim, shown_by: vec![scenario] });
+    let carried = scenarios::all().map(|scenario| Behaviour {
+        id: scenario.path().replace("::", "-"),
+        claim: scenario.claim,
+        shown_by: vec![scenario],
+    });
     let others = literature::all().filter_map(|statement| match statement.evidence {
         Evidence::Scenarios(paths) => {
             let shown_by = scenarios::all().filter(|scenario| paths.contains(&&*scenario.path())).collect();
-            Some(Behaviour { claim: statement.claim, shown_by })
+            Some(Behaviour { id: page::anchor(&statement.claim), claim: statement.claim, shown_by })
         }
         Evidence::Nothing(_) => None,
     });

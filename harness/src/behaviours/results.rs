@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
     error::{Context as _, Error, Result},
+    machine::Machine,
     report::{Record, Verdict},
 };
 
@@ -94,7 +95,9 @@ impl Results {
             return;
         }
         let Some((_, release)) = self.kernels.iter_mut().find(|(name, _)| *name == record.kernel) else { return };
-        if let Some(of_record) = &record.release {
+        // Some machines have another flavour of the same kernel.
+        let is_usual = record.machine == Machine::DEFAULT.to_string();
+        if let Some(of_record) = record.release.as_ref().filter(|_| is_usual || release.is_empty()) {
             release.clone_from(of_record);
         }
         let first_line = |why: &String| why.lines().next().unwrap_or_default().replace('\t', " ");

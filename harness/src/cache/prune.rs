@@ -102,7 +102,7 @@ impl Cache {
     /// All entries, kind by kind, each kind's last used first.
     pub fn entries(&self) -> Vec<Entry> {
         let kinds = names_in(self.root()).into_iter().filter(|name| !OTHERS.contains(&&**name));
-        let mut entries: Vec<Entry> = kinds.flat_map(|kind| self.of_kind(&kind)).collect();
+        let mut entries: Vec<Entry> = kinds.flat_map(|kind| self.entries_of(&kind)).collect();
         entries.sort_by(|a, b| (&a.kind, a.unused).cmp(&(&b.kind, b.unused)));
         entries
     }
@@ -110,7 +110,7 @@ impl Cache {
     /// Removes what was unused for too long, then the longest unused until the rest fits; nothing that somebody uses.
     /// What had to be fetched stays.
     pub fn prune(&self, limits: &Limits) -> Pruned {
-        let mut entries: Vec<Entry> = REMADE.iter().flat_map(|kind| self.of_kind(kind)).collect();
+        let mut entries: Vec<Entry> = REMADE.iter().flat_map(|kind| self.entries_of(kind)).collect();
         entries.sort_by_key(|entry| Reverse(entry.unused));
         let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
         let mut pruned = Pruned::default();
@@ -145,7 +145,8 @@ impl Cache {
         }
     }
 
-    fn of_kind(&self, kind: &str) -> Vec<Entry> {
+    /// All entries of a kind.
+    pub fn entries_of(&self, kind: &str) -> Vec<Entry> {
         let directory = self.root().join(kind);
         let entry = |key: String| {
             let place = directory.join(&key);

@@ -51,7 +51,7 @@ pub(super) fn run(args: &BehavioursArgs) -> Result<ExitCode> {
 
 fn of(directory: &Path) -> Result<Results> {
     let kernels = Kernels::embedded()?;
-    Results::of_records(directory, kernels.names().map(str::to_owned))
+    Results::of_records(directory, kernels.columns().map(str::to_owned))
 }
 
 fn check(committed: &Results, of_run: &Results) -> Result<ExitCode> {

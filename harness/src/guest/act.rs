@@ -134,6 +134,12 @@ impl Act {
         Self { what: format!("loading {path}"), ..open }.call(libc::SYS_finit_module, [file, "".into(), 0.into()])
     }
 
+    /// `init_module(2)` of bytes.
+    pub fn load_bytes(what: &str, bytes: Vec<u8>, params: &str) -> Self {
+        let size = bytes.len() as i64;
+        Self::new(format!("loading {what}")).call(libc::SYS_init_module, [bytes.into(), size.into(), params.into()])
+    }
+
     /// `delete_module(2)`, as rmmod does.
     pub fn unload(name: &str) -> Self {
         Self::new(format!("unloading {name}")).call(libc::SYS_delete_module, [name.into(), libc::O_NONBLOCK.into()])

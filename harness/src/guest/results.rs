@@ -64,6 +64,11 @@ impl Returned {
         self.returns(-i64::from(errno.0))
     }
 
+    /// What it returned, if its process lived to see it.
+    pub fn raw(&self) -> Option<i64> {
+        self.raw
+    }
+
     /// It returned this raw value, which need not be an errno.
     ///
     /// # Errors
@@ -78,6 +83,19 @@ impl Returned {
     /// It did not.
     pub fn was_killed(&self) -> Check {
         self.died_of(libc::SIGKILL)
+    }
+
+    /// Its process died of whatever signal before the call returned to it.
+    ///
+    /// # Errors
+    /// It did not.
+    pub fn died(&self) -> Check {
+        match self.how {
+            How::Signalled(_) => Ok(()),
+            How::Exited(_) => {
+                Err(Stop::failed(format!("{} should not return, but returned {}", self.what, self.seen())))
+            }
+        }
     }
 
     /// Its process died of this signal before the call returned to it.

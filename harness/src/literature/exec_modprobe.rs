@@ -34,7 +34,7 @@ pub(super) const ALL: &[Statement] = &[
     says("aliases in the configuration of modprobe say which module such a name stands for")
         .shown_by(&["tools::configuration_is_obeyed", "request_module::loads_by_alias"]),
     says("a module that a mount has loaded stays loaded after unmount, until somebody unloads it")
-        .shown_by(&["on_demand::mount_loads_its_file_system"]),
+        .shown_by(&["on_demand::mount_loads_its_file_system", "media::mounted_file_system_must_not_go"]),
     says("a module whose use count is not 0 cannot be unloaded: EBUSY")
         .until("2.6", Code("kernel/module.c of 2.6, sys_delete_module()"), "EAGAIN")
         .shown_by(&["unload::open_device_is_eagain"]),

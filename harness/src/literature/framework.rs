@@ -32,11 +32,12 @@ pub(super) const ALL: &[Statement] = &[
     says("the owner field of file_operations takes a reference for each open file")
         .shown_by(&["unload::open_device_is_eagain", "traces::tracepoints_count_references"]),
     says("try_module_get fails for a module that is going")
-        .shown_by(&["symbols::leaving_owner_gives_no_symbol"]),
+        .shown_by(&["symbols::leaving_owner_gives_no_symbol", "unload::exit_of_a_forced_module_gets_no_reference"]),
     says("a module can take a reference to itself, and then stays")
         .shown_by(&["unload::held_module_goes_by_force"]),
     says("module_put without a reference is a fault of the module's")
-        .untestable("since 3.19 the kernel stops with BUG while it holds the lock of the list of modules; the scenario for it would test the BUG, not the statement"),
+        .until("3.19", Commit("e513cc1c07e2", "module: Remove stop_machine from module unloading"), "unloading it then is a BUG")
+        .shown_by(&["faults::put_too_often_is_a_bug"]),
     says("the count of references is kept per processor, and unloading stops all processors to sum it up")
         .until("3.19", Commit("e513cc1c07e2", "module: Remove stop_machine from module unloading"), "it is one atomic counter, and nothing is stopped")
         .untestable("neither can be told from outside"),
@@ -80,6 +81,8 @@ pub(super) const ALL: &[Statement] = &[
         .shown_by(&["versions::changed_flag_word_is_enoexec"]),
     says("version magic without modversions must be the same to the last word")
         .shown_by(&["versions::release_counts_without_checksums"]),
+    says("a module under a mounted file system has users, down to the driver of the device")
+        .shown_by(&["media::mounted_file_system_must_not_go", "hotplug::mounted_stick_holds_its_drivers"]),
     says("a taint has a letter, which is shown in traces and in /proc/modules")
         .shown_by(&["licences::out_of_tree_and_unsigned_taint", "faults::warning_in_init_only_taints"]),
     says("/proc/sys/kernel/tainted is the sum of the bits of all taints")
@@ -110,4 +113,14 @@ pub(super) const ALL: &[Statement] = &[
         .shown_by(&["policy::disabling_is_for_ever", "tools::policies_are_explained"]),
     says("a module's asynchronous work is waited for when its init has run")
         .untestable("what work is asynchronous, the module decides; the wait can be seen only by the time it takes"),
+    says("MODULE_DEVICE_TABLE is turned into aliases when a module is built")
+        .shown_by(&["hotplug::listener_loads_the_driver"]),
+    says("the bus makes MODALIAS of what a device says of itself: vendor, product, class")
+        .shown_by(&["hotplug::card_is_announced_and_no_more", "hotplug::usb_stick_becomes_a_disk"]),
+    says("a driver that is registered gets the devices that are there already")
+        .shown_by(&["hotplug::stub_loads_e1000", "hotplug::listener_loads_the_driver"]),
+    says("udev, or any other process, hears of devices by netlink and runs modprobe")
+        .shown_by(&["hotplug::usb_stick_becomes_a_disk", "hotplug::listener_loads_the_driver"]),
+    says("a stick is found by three drivers, one on top of the other: the controller's, usb-storage, sd_mod")
+        .shown_by(&["hotplug::usb_stick_becomes_a_disk"]),
 ];

@@ -18,8 +18,6 @@ pub(super) const ALL: &[Statement] = &[
         .untestable("no kernel of the matrix is built with it"),
     says("with MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS a missing import is a warning")
         .untestable("no kernel of the matrix is built with it"),
-    says("a module that is signed with the kernel's key loads without a taint")
-        .untestable("only the distribution has the key; its own modules are what shows it"),
     says("the kernel unpacks modules that are compressed with gzip or zstd, if it is built so")
         .untestable("the matrix's kernels that unpack modules are built for xz alone"),
     says("with MODULE_SIG_FORCE no unsigned module is loaded, whatever the command line says")

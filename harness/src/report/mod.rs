@@ -13,6 +13,7 @@ use std::{
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -22,8 +23,12 @@ use crate::{
     cache::Digest,
     error::{Blame, Context as _, Error, Result},
     guest::Step,
+    triage::Event,
     vm::accel::Accel,
 };
+
+/// How the names of files begin that are being written.
+const DRAFT: &str = ".draft-";
 
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,8 +107,8 @@ pub struct Record {
     pub claim: String,
     /// How it ended.
     pub verdict: Verdict,
-    /// Lines of the console that a healthy kernel does not print.
-    pub events: Vec<String>,
+    /// What the console showed that a healthy kernel does not print.
+    pub events: Vec<Event>,
     /// What was done in the guest, and what came of it.
     pub steps: Vec<Step>,
     /// The kernel's log since the guest was restored, cut in the middle beyond [`Record::LOG_BYTES_MAX`].
@@ -122,8 +127,12 @@ pub struct Record {
     pub modutils: String,
     /// The command that runs exactly this case again.
     pub rerun: String,
-    /// The command that reopens the guest as the case left it, where that was kept.
+    /// The command that leads to the guest as the case left it: that very one where it was kept, else one in which the
+    /// case is run again.
     pub resume: Option<String>,
+    /// Where that guest was kept, or why it was not; nothing when that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 impl Record {
@@ -171,7 +180,8 @@ pub fn write(file: &Path, text: &str) -> Result<()> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(directory).context(failed)?;
     let readable = fs::Permissions::from_mode(0o644);
-    let mut whole = tempfile::Builder::new().permissions(readable).tempfile_in(directory).context(failed)?;
+    let mut whole =
+        tempfile::Builder::new().prefix(DRAFT).permissions(readable).tempfile_in(directory).context(failed)?;
     whole.write_all(text.as_bytes()).context(failed)?;
     whole.persist(file).context(failed)?;
     Ok(())
@@ -226,12 +236,25 @@ pub fn cases(count: usize) -> String {
     format!("{count} {}", if count == 1 { "case" } else { "cases" })
 }
 
+/// Removes what runs that were killed while they wrote a record have left in a directory.
+pub fn sweep(directory: &Path) {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    let drafts = files.filter(|file| file.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()));
+    for draft in drafts {
+        // Another process may be writing one; that takes a moment.
+        let age = draft.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > Duration::from_secs(10)) {
+            let _ = fs::remove_file(draft.path());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::guest::Kind;
+    use crate::{guest::Kind, triage::Triage};
 
     /// A record as a run leaves it, of a case that passed.
     pub(super) fn record(kernel: &str, scenario: &str) -> Record {
@@ -256,6 +279,7 @@ mod tests {
             modutils: "modrig 0.1.0".into(),
             rerun: format!("modrig run -k {kernel} group::{scenario}"),
             resume: None,
+            kept: None,
         }
     }
 
@@ -291,7 +315,11 @@ mod tests {
 
     #[test]
     fn the_page_on_records_documents_what_is_in_them() {
-        assert_eq!(documented("# Records"), keys(&record("6.1", "a")));
+        let mut triage = Triage::default();
+        triage.line("[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000000");
+        let kept = Record { kept: Some("here".into()), ..record("6.1", "a") };
+        assert_eq!(documented("# Records"), keys(&kept));
+        assert_eq!(documented("events"), keys(&triage.events()[0]));
         let broken = Verdict::Broken { why: String::new(), help: None };
         let verdicts = [Verdict::Passed, failed("6.1", "a").verdict, broken, Verdict::Skipped { why: String::new() }];
         assert_eq!(documented("verdict"), verdicts.iter().flat_map(keys).collect());

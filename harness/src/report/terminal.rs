@@ -8,6 +8,7 @@ use super::{
     Record, Totals, Verdict, cases,
     table::{Row, Table},
 };
+use crate::triage::{Severity, Standing};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -97,7 +98,19 @@ pub fn story(record: &Record) -> String {
         }
         Verdict::Passed => {}
     }
+    for event in record.events.iter().filter(|event| event.severity > Severity::Info) {
+        let standing = match &event.standing {
+            Standing::Unexpected => "",
+            Standing::Expected => " (expected)",
+            Standing::Allowed(_) => " (allowed)",
+        };
+        let _ = writeln!(text, "     kernel: {}{standing}", event.title);
+    }
     let _ = writeln!(text, "     again: {}", record.rerun);
+    if let Some(resume) = &record.resume {
+        let kept = record.kept.as_ref().map(|kept| format!(" ({kept})")).unwrap_or_default();
+        let _ = writeln!(text, "     guest: {resume}{kept}");
+    }
     text
 }
 

@@ -4,7 +4,7 @@ use crate::{
     behaviour::{LOADER_OF_A_FAILING_FILE_GETS, SECOND_LOADER_GETS},
     check::Check,
     errno::Errno,
-    guest::Guest,
+    guest::{Act, Guest, Running, same},
     scenario,
     scenario::{
         Code,
@@ -47,6 +47,17 @@ pub(super) const ALL: &[Scenario] = &[
         Kernel,
         "a kill of insmod does not end an init that sleeps: it comes to its end, and the module is live",
     ),
+    scenario!(four_loaders_of_a_file)
+        .modules(&["slow_init"])
+        .claim(Kernel, "of several loads of one file at once, one succeeds and the others fail with EEXIST")
+        .until_fact(SECOND_LOADER_GETS.turn(), "they all succeed, and init has run once"),
+    scenario!(four_loaders_of_a_failing_file)
+        .modules(&["slow_exporter"])
+        .claim(Kernel, "of several loads of one file whose init fails, one gets that error and the others EBUSY")
+        .until_fact(LOADER_OF_A_FAILING_FILE_GETS.turn(), "they all get that error"),
+    scenario!(four_loaders_from_memory)
+        .modules(&["slow_init"])
+        .claim(Kernel, "of several loads from memory at once, one succeeds and the others fail with EEXIST"),
 ];
 
 fn loaded_is_eexist(guest: &mut Guest) -> Check {
@@ -115,4 +126,43 @@ fn loader_killed_in_init_still_loads(guest: &mut Guest) -> Check {
     guest.finish(load)?.was_killed()?;
     guest.logged("slow_init: init")?;
     guest.is_live("slow_init")
+}
+
+/// Waits for four loads, the first of which is still at work, and compares what they return, in no certain order.
+fn together(guest: &mut Guest, loads: [Running; 4], first: i64, others: i64) -> Check {
+    let mut seen = Vec::new();
+    for load in loads {
+        seen.push(guest.finish(load)?.raw());
+    }
+    seen.sort_unstable();
+    let mut expected = [first, others, others, others].map(Some);
+    expected.sort_unstable();
+    same("the four loads returned", &format!("{seen:?}"), &format!("{expected:?}"))
+}
+
+/// Begins four loads with the same parameters.
+fn load_four_times(guest: &mut Guest, name: &str, params: &str) -> Check<[Running; 4]> {
+    let mut load = || guest.start_load(name, params);
+    Ok([load()?, load()?, load()?, load()?])
+}
+
+fn four_loaders_of_a_file(guest: &mut Guest) -> Check {
+    let loads = load_four_times(guest, "slow_init", "ms=400")?;
+    together(guest, loads, 0, SECOND_LOADER_GETS.on(guest.version()))?;
+    let inits = guest.log()?.iter().filter(|record| record.contains("slow_init: init")).count();
+    same("number of inits", &inits.to_string(), "1")
+}
+
+fn four_loaders_of_a_failing_file(guest: &mut Guest) -> Check {
+    let loads = load_four_times(guest, "slow_exporter", "init_ms=400 result=-19")?;
+    let others = LOADER_OF_A_FAILING_FILE_GETS.on(guest.version());
+    together(guest, loads, -i64::from(libc::ENODEV), others)?;
+    guest.is_absent("slow_exporter")
+}
+
+fn four_loaders_from_memory(guest: &mut Guest) -> Check {
+    let bytes = guest.module_file("slow_init")?;
+    let mut load = || guest.start_act(Act::load_bytes("slow_init from memory", bytes.clone(), "ms=400"));
+    let loads = [load()?, load()?, load()?, load()?];
+    together(guest, loads, 0, -i64::from(libc::EEXIST))
 }

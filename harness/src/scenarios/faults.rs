@@ -1,8 +1,8 @@
 //! Modules that break the kernel: what is left of the module, of its loader and of the rest.
 
 use crate::{
-    behaviour::OOPS_IN_INIT,
-    check::Check,
+    behaviour::{FILE_THAT_OOPSED_BREAKS_LOADING, OOPS_IN_INIT},
+    check::{Check, Stop},
     errno::Errno,
     guest::{Guest, same},
     scenario,
@@ -25,11 +25,18 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(warning_in_init_only_taints)
         .modules(&["warns"])
         .claim(Framework, "WARN prints a trace and taints the kernel; the module lives on"),
+    scenario!(put_too_often_is_a_bug)
+        .modules(&["puts_too_often", "hello"])
+        .claim(Kernel, "a module that gives back more references than it took is a BUG when it is unloaded")
+        .note("who unloads dies with a lock held: no module is loaded or unloaded any more"),
+    scenario!(file_that_oopsed_is_not_loaded_again)
+        .modules(&["oopses"])
+        .claim(Kernel, "a second load of a module whose init oopsed waits for ever, and can be killed")
+        .until_fact(FILE_THAT_OOPSED_BREAKS_LOADING.turn(), "it follows a pointer to the dead loader's stack"),
 ];
 
 fn oops_in_init_leaves_it_coming(guest: &mut Guest) -> Check {
-    guest.expect_fault("kernel NULL pointer dereference");
-    guest.expect_fault("Oops: ");
+    guest.expect_splat("BUG: unable to handle kernel NULL pointer dereference in oopses_init");
     guest.load("oopses")?.was_killed()?;
     guest.logged(OOPS_IN_INIT.on(guest.version()))?;
     stays(guest, "oopses", "coming", "1")?;
@@ -37,9 +44,7 @@ fn oops_in_init_leaves_it_coming(guest: &mut Guest) -> Check {
 }
 
 fn bug_in_init_leaves_it_coming(guest: &mut Guest) -> Check {
-    guest.expect_fault("kernel BUG at ");
-    guest.expect_fault("invalid opcode");
-    guest.expect_fault("Oops: ");
+    guest.expect_splat("kernel BUG in bugs_init");
     // An invalid instruction's signal; that of a bad access in the kernel is SIGKILL (arch/x86, `oops_end`).
     guest.load("bugs")?.died_of(libc::SIGSEGV)?;
     guest.logged("kernel BUG at ")?;
@@ -48,8 +53,7 @@ fn bug_in_init_leaves_it_coming(guest: &mut Guest) -> Check {
 }
 
 fn oops_in_exit_leaves_it_going(guest: &mut Guest) -> Check {
-    guest.expect_fault("kernel NULL pointer dereference");
-    guest.expect_fault("Oops: ");
+    guest.expect_splat("BUG: unable to handle kernel NULL pointer dereference in exit_oopses_exit");
     guest.load("exit_oopses")?.succeeds()?;
     guest.unload("exit_oopses")?.was_killed()?;
     stays(guest, "exit_oopses", "going", "-1")?;
@@ -58,6 +62,7 @@ fn oops_in_exit_leaves_it_going(guest: &mut Guest) -> Check {
 }
 
 fn warning_in_init_only_taints(guest: &mut Guest) -> Check {
+    guest.expect_splat("WARNING in warns_init");
     guest.load("warns")?.succeeds()?;
     guest.logged("warns: init")?;
     guest.logged("WARNING: ")?;
@@ -79,4 +84,31 @@ fn others_still_load(guest: &mut Guest) -> Check {
     guest.load("hello")?.succeeds()?;
     guest.unload("hello")?.succeeds()?;
     same("taint", &guest.taint()?, "DOE")
+}
+
+fn put_too_often_is_a_bug(guest: &mut Guest) -> Check {
+    guest.expect_splat("kernel BUG in *");
+    guest.load("puts_too_often")?.succeeds()?;
+    guest.refcount_is("puts_too_often", -1)?;
+    guest.unload("puts_too_often")?.died_of(libc::SIGSEGV)?;
+    let mut load = guest.start_load("hello", "")?;
+    match guest.stays_running(&mut load)? {
+        true => Ok(()),
+        false => Err(Stop::failed("loading hello should never end, but did")),
+    }
+}
+
+fn file_that_oopsed_is_not_loaded_again(guest: &mut Guest) -> Check {
+    // What lies on that stack by now decides on the kind of fault, and so on the signal.
+    guest.expect_splat("*");
+    guest.load("oopses")?.was_killed()?;
+    let mut second = guest.start_load("oopses", "")?;
+    if FILE_THAT_OOPSED_BREAKS_LOADING.on(guest.version()) {
+        return guest.finish(second)?.died();
+    }
+    if !guest.stays_running(&mut second)? {
+        return Err(Stop::failed("the second load should never end, but did"));
+    }
+    guest.kill(&second)?;
+    guest.finish(second)?.was_killed()
 }

@@ -3,7 +3,7 @@
 use crate::{
     check::Check,
     errno::Errno,
-    guest::{Act, Guest, Packing},
+    guest::{Act, Argument, Guest, Packing},
     scenario,
     scenario::{
         Code,
@@ -35,6 +35,13 @@ pub(super) const ALL: &[Scenario] = &[
             "init_module does all; create_module and query_module fail with ENOSYS",
         ),
     scenario!(names_have_bounds).claim(Busybox, "delete_module takes a name shorter than MODULE_NAME_LEN"),
+    scenario!(anonymous_files_load)
+        .modules(&["hello"])
+        .claim(Kernel, "finit_module takes a file without a name, and reads it from its beginning"),
+    scenario!(bad_addresses_are_efault)
+        .modules(&["hello"])
+        .claim(Busybox, "init_module copies the module and the parameters from the caller's memory")
+        .note("memory that is not there is EFAULT, a size that cannot be had ENOMEM"),
 ];
 
 fn only_readable_descriptors(guest: &mut Guest) -> Check {
@@ -47,10 +54,11 @@ fn only_readable_descriptors(guest: &mut Guest) -> Check {
 }
 
 fn only_regular_files(guest: &mut Guest) -> Check {
-    for path in ["/dev/null", "/sys", "/dev/kmsg"] {
+    for path in ["/dev/null", "/sys", "/dev/kmsg", "/proc/version"] {
         guest.load_file(path, "", 0)?.fails_with(Errno::EINVAL)?;
     }
-    Ok(())
+    guest.act(Act::make_node("/tmp/fifo", libc::S_IFIFO, 0, 0))?.works()?;
+    guest.load_opened("/tmp/fifo", libc::O_NONBLOCK, "", 0)?.fails_with(Errno::EINVAL)
 }
 
 fn an_empty_file_is_einval(guest: &mut Guest) -> Check {
@@ -94,6 +102,29 @@ fn names_have_bounds(guest: &mut Guest) -> Check {
         guest.unload(name)?.fails_with(Errno::ENOENT)?;
     }
     Ok(())
+}
+
+fn anonymous_files_load(guest: &mut Guest) -> Check {
+    let bytes = guest.module_file("hello")?;
+    let size = bytes.len() as i64;
+    let make = Act::new("loading a file of memory").call(libc::SYS_memfd_create, ["memory".into(), 0.into()]);
+    let file = make.result();
+    let write = make.call(libc::SYS_write, [file.clone(), bytes.into(), size.into()]);
+    guest.act(write.call(libc::SYS_finit_module, [file, "".into(), 0.into()]))?.succeeds()?;
+    guest.is_live("hello")
+}
+
+fn bad_addresses_are_efault(guest: &mut Guest) -> Check {
+    let bytes = guest.module_file("hello")?;
+    let size = bytes.len() as i64;
+    let init_module = |address: Argument, size: i64, params: Argument| {
+        Act::new(format!("init_module of {size} bytes")).call(libc::SYS_init_module, [address, size.into(), params])
+    };
+    guest.act(init_module(0.into(), 4096, "".into()))?.fails_with(Errno::EFAULT)?;
+    guest.act(init_module(bytes.clone().into(), size, 0.into()))?.fails_with(Errno::EFAULT)?;
+    guest.act(init_module(bytes.clone().into(), 1 << 47, "".into()))?.fails_with(Errno::ENOMEM)?;
+    guest.is_absent("hello")?;
+    guest.act(init_module(bytes.into(), size, "".into()))?.succeeds()
 }
 
 /// Their numbers on x86-64, which the C library names no longer.

@@ -8,7 +8,7 @@ use crate::{
     scenario,
     scenario::{
         Code,
-        Literature::{Busybox, Framework, StubModule},
+        Literature::{Busybox, Framework, Kernel, StubModule},
         Scenario,
     },
 };
@@ -51,6 +51,20 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(init_returning_one)
         .modules(&["init_fails"])
         .claim(Framework, "a positive return of init is reported as suspicious and the module stays"),
+    scenario!(errors_of_init_are_passed_on)
+        .modules(&["init_fails"])
+        .claim(Framework, "whatever error number init returns, insmod gets it, and the module is gone"),
+    scenario!(numbers_without_a_name_are_passed_on)
+        .modules(&["init_fails"])
+        .claim(Kernel, "init may return any negative number, also one that is the kernel's own")
+        .note("insmod says `Unknown error 512`"),
+    scenario!(numbers_beyond_the_errors_are_passed_on)
+        .modules(&["init_fails"])
+        .claim(Kernel, "an init that returns less than -4095 fails, too, but the C library takes that for success")
+        .note("our insmod looks at the raw value"),
+    scenario!(modules_own_softdeps_come_first)
+        .modules(&["described", "target"])
+        .claim(Framework, "MODULE_SOFTDEP names what modprobe is to load before a module, if it is there"),
 ];
 
 fn loads_and_unloads(guest: &mut Guest) -> Check {
@@ -157,4 +171,41 @@ fn init_returning_one(guest: &mut Guest) -> Check {
     guest.logged(SUSPICIOUS_RETURN.on(guest.version()))?;
     guest.is_live("init_fails")?;
     guest.unload("init_fails")?.succeeds()
+}
+
+/// Loads a module whose init returns this number, which makes the load return it, too.
+fn init_returns(guest: &mut Guest, number: i64) -> Check {
+    guest.load_with("init_fails", &format!("result={number}"))?.returns(number)?;
+    guest.is_absent("init_fails")
+}
+
+fn errors_of_init_are_passed_on(guest: &mut Guest) -> Check {
+    for errno in [libc::EPERM, libc::ENOENT, libc::ENOMEM, libc::EBUSY, libc::EINVAL, libc::ENOEXEC] {
+        init_returns(guest, -i64::from(errno))?;
+    }
+    guest.not_logged("suspiciously")
+}
+
+/// ERESTARTSYS, EPROBE_DEFER and MAX_ERRNO among them.
+fn numbers_without_a_name_are_passed_on(guest: &mut Guest) -> Check {
+    for number in [-256, -512, -517, -4095] {
+        init_returns(guest, number)?;
+    }
+    let file = guest.path_of("init_fails");
+    guest
+        .run("insmod", &[&file, "result=-512"])?
+        .fails_saying(&format!("insmod: ERROR: could not insert module {file}: Unknown error 512"))
+}
+
+fn numbers_beyond_the_errors_are_passed_on(guest: &mut Guest) -> Check {
+    for number in [-4096, -65280, i64::from(i32::MIN)] {
+        init_returns(guest, number)?;
+    }
+    guest.run("insmod", &[&guest.path_of("init_fails"), "result=-4096"])?.exits_with(1)
+}
+
+fn modules_own_softdeps_come_first(guest: &mut Guest) -> Check {
+    guest.run("modprobe", &["described"])?.succeeds()?;
+    guest.logged_in_order(&["target: init", "described: init"])?;
+    guest.holders_are("target", &[])
 }

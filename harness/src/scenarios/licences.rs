@@ -8,7 +8,7 @@ use crate::{
     scenario,
     scenario::{
         Literature::{Framework, Kernel},
-        Scenario,
+        Machine, Scenario,
     },
 };
 
@@ -30,6 +30,11 @@ pub(super) const ALL: &[Scenario] = &[
         .since(6, 0)
         .claim(Kernel, "a test module taints the kernel (N)")
         .note("since 2852ca7fba9f (\"panic: Taint kernel if tests are run\", 6.0)"),
+    scenario!(signed_module_leaves_no_taint)
+        .stock(&["e1000"])
+        .machine(Machine::PC)
+        .claim(Kernel, "a module that is signed with the kernel's key loads without a taint, unless it is forced")
+        .note("the key is the distribution's, so its own modules show it"),
     scenario!(taint_outlives_the_module)
         .modules(&["hello"])
         .claim(Framework, "a taint stays until the next boot, also when its module is unloaded"),
@@ -83,4 +88,15 @@ fn taint_outlives_the_module(guest: &mut Guest) -> Check {
     guest.load("hello")?.succeeds()?;
     guest.unload("hello")?.succeeds()?;
     same("taint", &guest.taint()?, "OE")
+}
+
+/// A forced load does not look at the signature, so that the module counts as unsigned as well.
+fn signed_module_leaves_no_taint(guest: &mut Guest) -> Check {
+    guest.run("modprobe", &["e1000"])?.succeeds()?;
+    guest.module_taint_is("e1000", "")?;
+    same("taint", &guest.taint()?, "")?;
+    guest.not_logged("module verification failed")?;
+    guest.run("modprobe", &["-r", "e1000"])?.succeeds()?;
+    guest.run("modprobe", &["--force-vermagic", "e1000"])?.succeeds()?;
+    guest.module_taint_is("e1000", "FE")
 }

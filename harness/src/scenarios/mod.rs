@@ -12,6 +12,7 @@ mod hotplug;
 mod insert;
 mod inspect;
 mod licences;
+mod limits;
 mod livepatch;
 mod media;
 mod mutex;
@@ -19,6 +20,7 @@ mod on_demand;
 mod parameters;
 mod policy;
 mod request_module;
+mod shown;
 mod smp;
 mod states;
 mod stub;
@@ -56,7 +58,9 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         triggers::ALL,
         on_demand::ALL,
         policy::ALL,
+        limits::ALL,
         livepatch::ALL,
+        shown::ALL,
         mutex::ALL,
         tools::ALL,
     ]

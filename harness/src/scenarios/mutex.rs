@@ -42,7 +42,7 @@ fn waiter_sleeps_uninterruptibly(guest: &mut Guest) -> Check {
 }
 
 fn taken_twice_waits_for_ever(guest: &mut Guest) -> Check {
-    guest.expect_fault("INFO: task mutex_holder");
+    guest.expect_splat("INFO: task hung in mutex_wait_hold");
     guest.write("/proc/sys/kernel/hung_task_timeout_secs", "1")?;
     guest.load_with("mutex_wait", "holders=1")?.succeeds()?;
     thread_is(guest, "mutex_holder", "State", "D (disk sleep)")?;

@@ -3,9 +3,13 @@
 use crate::{
     check::Check,
     errno::Errno,
-    guest::{Guest, helper},
+    guest::{Guest, Running, helper},
     scenario,
-    scenario::{Code, Literature::StubModule, Scenario},
+    scenario::{
+        Code,
+        Literature::{Kernel, StubModule},
+        Scenario,
+    },
 };
 
 pub(super) const ALL: &[Scenario] = &[
@@ -41,6 +45,21 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(empty_path_runs_nothing)
         .modules(&["stub"])
         .claim(StubModule, "call_usermodehelper with an empty path succeeds without running anything"),
+    scenario!(killable_wait_ends_with_its_loader)
+        .modules(&["stub"])
+        .claim(Kernel, "with UMH_KILLABLE a kill of the loader ends the wait; the helper runs on")
+        .note("the call returns -ERESTARTSYS, 512, and init decides what becomes of the module"),
+    scenario!(plain_wait_outlives_its_loader)
+        .modules(&["stub"])
+        .claim(StubModule, "the stub waits for its helper, whatever happens to insmod"),
+    scenario!(freezable_wait_is_a_wait)
+        .modules(&["stub"])
+        .claim(Kernel, "UMH_FREEZABLE changes nothing as long as nothing is frozen")
+        .note("before 6.1 the flag is not known, and ignored"),
+    scenario!(stub_of_itself_is_never_done)
+        .modules(&["stub"])
+        .claim(StubModule, "a stub can load any module but itself")
+        .note("it waits for a modprobe that waits for it: a hung task, and a kill does not end it"),
 ];
 
 fn removes_itself(guest: &mut Guest) -> Check {
@@ -114,4 +133,51 @@ fn empty_path_runs_nothing(guest: &mut Guest) -> Check {
     guest.load_with("stub", "result=negate path=\"\"")?.succeeds()?;
     guest.logged("stub: call_usermodehelper = 0")?;
     guest.is_live("stub")
+}
+
+/// Begins to load a stub with these parameters, and waits until its helper, which sleeps, has begun.
+fn load_until_helper(guest: &mut Guest, params: &str) -> Check<Running> {
+    let params = format!("{params} path={}", helper("sleep-1"));
+    let load = guest.start_load("stub", &params)?;
+    guest.eventually("the helper has begun", |guest| Ok(!guest.calls()?.is_empty()))?;
+    Ok(load)
+}
+
+/// UMH_WAIT_PROC and the flags beside it (linux/umh.h).
+const WAIT: u32 = 2;
+const KILLABLE: u32 = 4;
+const FREEZABLE: u32 = 8;
+
+fn killable_wait_ends_with_its_loader(guest: &mut Guest) -> Check {
+    let load = load_until_helper(guest, &format!("result=negate wait={}", WAIT | KILLABLE))?;
+    guest.kill(&load)?;
+    guest.finish(load)?.was_killed()?;
+    guest.logged("stub: call_usermodehelper = -512")?;
+    guest.is_absent("stub")?;
+    let helper = guest.only_call()?;
+    let process = format!("/proc/{}/status", helper.status_field("Pid").unwrap_or_default());
+    guest.lines_with(&process, "Name:\tsleep-1").map(drop)
+}
+
+fn plain_wait_outlives_its_loader(guest: &mut Guest) -> Check {
+    let load = load_until_helper(guest, &format!("result=ok wait={WAIT}"))?;
+    guest.kill(&load)?;
+    guest.finish(load)?.was_killed()?;
+    guest.logged("stub: call_usermodehelper = 0")?;
+    guest.is_live("stub")
+}
+
+fn freezable_wait_is_a_wait(guest: &mut Guest) -> Check {
+    let params = format!("result=negate wait={} path={}", WAIT | FREEZABLE, helper("exit-2"));
+    guest.load_with("stub", &params)?.returns(-512)?;
+    guest.is_absent("stub")
+}
+
+fn stub_of_itself_is_never_done(guest: &mut Guest) -> Check {
+    guest.expect_splat("INFO: task hung in *");
+    guest.write("/proc/sys/kernel/hung_task_timeout_secs", "1")?;
+    let load = guest.start_load("stub", "arg=stub")?;
+    guest.eventually("the hung task is reported", |guest| guest.has_logged("blocked for more than "))?;
+    guest.kill(&load)?;
+    guest.file_is("/sys/module/stub/initstate", "coming")
 }

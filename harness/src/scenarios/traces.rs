@@ -36,6 +36,9 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(symbols_are_in_kallsyms)
         .modules(&["exporter"])
         .claim(Framework, "a loaded module's symbols are in /proc/kallsyms, and those of its init only while it runs"),
+    scenario!(tracepoints_show_a_failed_init)
+        .modules(&["init_fails"])
+        .claim(Framework, "a module whose init fails is traced like one that is loaded and unloaded"),
 ];
 
 fn loading_and_unloading_are_uevents(guest: &mut Guest) -> Check {
@@ -133,4 +136,10 @@ fn symbols_are_in_kallsyms(guest: &mut Guest) -> Check {
     same("number of symbols of init", &of_init.to_string(), "0")?;
     guest.unload("exporter")?.succeeds()?;
     same("symbols left", &guest.lines_with("/proc/kallsyms", "[exporter]")?.join(" | "), "")
+}
+
+fn tracepoints_show_a_failed_init(guest: &mut Guest) -> Check {
+    trace(guest)?;
+    guest.load_with("init_fails", "result=-19")?.fails_with(Errno::ENODEV)?;
+    traced(guest, &["module_load: init_fails OE", "module_put: init_fails call_site=", "module_free: init_fails"])
 }

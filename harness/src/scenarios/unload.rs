@@ -3,10 +3,11 @@
 use crate::{
     check::{Check, Stop},
     errno::Errno,
-    guest::{Guest, same},
+    guest::{Act, Guest, same},
     scenario,
     scenario::{
-        Literature::{Busybox, ExecModprobe, Framework},
+        Commit,
+        Literature::{Busybox, ExecModprobe, Framework, Kernel},
         Scenario,
     },
 };
@@ -35,6 +36,19 @@ pub(super) const ALL: &[Scenario] = &[
         .claim(Framework, "a module is going while its exit runs; neither load nor unload touches it then"),
     scenario!(unknown_module_is_enoent)
         .claim(Busybox, "delete_module of a name that is not loaded fails; a built-in is not loaded either"),
+    scenario!(module_with_nothing_goes)
+        .modules(&["empty"])
+        .claim(Framework, "a module may have neither init nor exit, and can then be unloaded"),
+    scenario!(exit_of_a_forced_module_gets_no_reference)
+        .modules(&["holds_itself"])
+        .claim(Framework, "while a module goes, try_module_get of it fails"),
+    scenario!(unloading_does_not_wait)
+        .modules(&["chardev"])
+        .claim(Framework, "without O_NONBLOCK, delete_module waits until the module is free")
+        .until("3.13", Commit("3f2b9c9cdf38", "module: remove rmmod --wait option."), "it fails at once, too"),
+    scenario!(forced_module_can_come_again)
+        .modules(&["holds_itself", "no_exit"])
+        .claim(Kernel, "a module that was forced out can be loaded again; the taint stays"),
 ];
 
 fn holders_are_shown_by_lsmod(guest: &mut Guest) -> Check {
@@ -115,4 +129,38 @@ fn unknown_module_is_enoent(guest: &mut Guest) -> Check {
         true => Ok(()),
         false => Err(Stop::failed("printk should be built in and shown in /sys/module")),
     }
+}
+
+fn module_with_nothing_goes(guest: &mut Guest) -> Check {
+    guest.load("empty")?.succeeds()?;
+    guest.is_live("empty")?;
+    guest.unload("empty")?.succeeds()?;
+    guest.is_absent("empty")
+}
+
+fn exit_of_a_forced_module_gets_no_reference(guest: &mut Guest) -> Check {
+    guest.load("holds_itself")?.succeeds()?;
+    guest.force_unload("holds_itself")?.succeeds()?;
+    guest.logged("holds_itself: exit, try_module_get = 0")
+}
+
+fn unloading_does_not_wait(guest: &mut Guest) -> Check {
+    guest.load("chardev")?.succeeds()?;
+    let file = guest.open("/dev/chardev")?;
+    let patient =
+        Act::new("unloading chardev without O_NONBLOCK").call(libc::SYS_delete_module, ["chardev".into(), 0.into()]);
+    guest.act(patient.clone())?.fails_with(Errno::EAGAIN)?;
+    guest.close(file)?;
+    guest.act(patient)?.succeeds()
+}
+
+fn forced_module_can_come_again(guest: &mut Guest) -> Check {
+    for name in ["holds_itself", "no_exit"] {
+        for _ in 0..2 {
+            guest.load(name)?.succeeds()?;
+            guest.force_unload(name)?.succeeds()?;
+            guest.is_absent(name)?;
+        }
+    }
+    same("taint", &guest.taint()?, "ROE")
 }

@@ -50,6 +50,14 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(missing_checksum_is_einval)
         .modules(&["hello"])
         .claim(Framework, "modversions: a symbol that is not in __versions refuses the module"),
+    scenario!(force_taints_what_did_not_need_it)
+        .modules(&["hello"])
+        .claim(Kernel, "a module that is loaded by force taints the kernel, also when nothing had to be ignored")
+        .note("IGNORE_MODVERSIONS does not where symbols have no checksums: there is nothing to ignore"),
+    scenario!(refused_force_taints)
+        .modules(&["hello"])
+        .claim(Kernel, "a load by force that is refused taints the kernel all the same")
+        .note("when checksums were to be ignored, and the version magic then differs"),
 ];
 
 /// A copy of hello with a flag word of its version magic changed.
@@ -158,4 +166,23 @@ fn missing_checksum_is_einval(guest: &mut Guest) -> Check {
     let file = guest.edited("hello", |bytes| edit::rename_version(bytes, symbol))?;
     guest.load_file(&file, "", 0)?.fails_with(Errno::EINVAL)?;
     guest.logged(&format!("hello: no symbol version for {symbol}"))
+}
+
+fn force_taints_what_did_not_need_it(guest: &mut Guest) -> Check {
+    let file = guest.path_of("hello");
+    let without_checksums = if guest.has_modversions("hello")? { "FOE" } else { "OE" };
+    for (flags, taint) in [(0, "OE"), (IGNORE_MODVERSIONS, without_checksums), (IGNORE_VERMAGIC, "FOE")] {
+        guest.load_file(&file, "", flags)?.succeeds()?;
+        guest.module_taint_is("hello", taint)?;
+        guest.unload("hello")?.succeeds()?;
+    }
+    Ok(())
+}
+
+fn refused_force_taints(guest: &mut Guest) -> Check {
+    needs_modversions(guest)?;
+    let file = other_flag_word(guest)?;
+    guest.load_file(&file, "", IGNORE_MODVERSIONS)?.fails_with(Errno::ENOEXEC)?;
+    guest.is_absent("hello")?;
+    same("taint", &guest.taint()?, "F")
 }

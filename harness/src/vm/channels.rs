@@ -14,7 +14,7 @@ use vmm_sys_util::{
     sock_ctrl_msg::ScmSocket as _,
 };
 
-use super::qemu::Ends;
+use super::{qemu::Ends, qmp};
 use crate::{console::Console, interrupt};
 
 /// Bytes from the guest that nobody asked for are not collected without end: more than the longest frame, and
@@ -48,6 +48,8 @@ pub(super) struct Channels {
     pub(super) qmp: Vec<u8>,
     /// QEMU has closed a stream: it is gone.
     pub(super) closed: bool,
+    /// The guest has ended its machine, which QEMU keeps.
+    pub(super) stopped: bool,
 }
 
 impl Channels {
@@ -74,6 +76,7 @@ impl Channels {
             link: Vec::new(),
             qmp: Vec::new(),
             closed: false,
+            stopped: false,
         };
         Ok((channels, Ends { console: console.into(), link: link.into(), qmp: qmp.into() }))
     }
@@ -140,7 +143,10 @@ impl Channels {
             Role::Console => self.console.feed(&chunk[..count]),
             Role::Link if self.link.len() < UNREAD_BYTES_MAX => self.link.extend_from_slice(&chunk[..count]),
             Role::Link => {}
-            _ => self.qmp.extend_from_slice(&chunk[..count]),
+            _ => {
+                self.qmp.extend_from_slice(&chunk[..count]);
+                self.stopped |= qmp::tells_the_end(&self.qmp);
+            }
         }
         Ok(count)
     }

@@ -13,23 +13,27 @@ use serde_json::{Value, json};
 pub mod accel;
 mod channels;
 mod device;
+pub mod keep;
 mod qemu;
 mod qmp;
+pub mod saved;
 pub mod snapshot;
 mod watch;
 
 pub use qemu::Qemu;
 
 use crate::{
-    console::{Console, Severity},
-    error::{Context as _, Error},
+    console::Console,
+    error::{Context as _, Error, FULL},
     interrupt,
     kernel::Kernel,
-    machine::{Device, Machine},
+    machine::{Board, Device, Machine},
+    text,
+    triage::Event,
 };
 use accel::Accel;
 use channels::Channels;
-use qemu::{Instance, Memory, Process, Start};
+use qemu::{AtEnd, Instance, Memory, Process, Start};
 use watch::{Limits, Watch};
 
 /// Longest the agent is asked to wait for one job before it answers, so that a living guest is never silent.
@@ -38,15 +42,24 @@ pub const SLICE: Duration = Duration::from_secs(2);
 /// More console output than this, bytes, is a flood. A boot is about 25 KiB, an oops 4 KiB.
 const FLOOD_BYTES: u64 = 2 << 20;
 
+/// Lines of the log that go with a trouble.
+const EXCERPT_LINES: usize = 60;
+
 /// Kernel command line of every guest. The crypto self-tests cost a fifth of a boot; `no_timer_check` avoids a
 /// panic that TCG can provoke on a loaded host; `panic=-1` with `-no-reboot` makes a panic end QEMU, by a triple
 /// fault, the one way to reset a machine without firmware; the last word keeps user space's messages in the log
 /// however many there are.
 pub const COMMAND_LINE: &str = "console=ttyS0 cryptomgr.notests no_timer_check panic=-1 reboot=t printk.devkmsg=on";
 
-/// The kernel command line on a machine.
+/// The kernel command line on a machine. A PC has a second clock to compare the processor's with, and when TCG is kept
+/// from running meanwhile, the kernel takes the processor's for far slower than it is and its time flies: it then sees
+/// hangs. It does not use a clock that it is told not to trust; on `microvm` it finds that out by itself.
 fn command_line(machine: Machine) -> String {
-    format!("{COMMAND_LINE} {}", machine.words).trim_end().to_owned()
+    let clock = match machine.board {
+        Board::Microvm => "",
+        Board::Pc => "tsc=unstable",
+    };
+    [COMMAND_LINE, clock, machine.words].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Why a guest is of no more use.
@@ -99,6 +112,8 @@ pub struct Vm {
     watch: Watch,
     /// `uname -r` of the guest, from the agent's Ready.
     release: String,
+    /// The agent has not answered the last request yet.
+    waiting: bool,
 }
 
 impl Vm {
@@ -108,7 +123,7 @@ impl Vm {
     /// # Errors
     /// The guest did not come up, or the rig failed.
     pub fn boot(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path) -> Result<Self, Trouble> {
-        Self::boot_with(host, machine, Memory::Anonymous, kernel, initrd)
+        Self::boot_with(host, machine, Memory::Own, kernel, initrd)
     }
 
     fn boot_with(
@@ -123,7 +138,7 @@ impl Vm {
             initrd: initrd.to_owned(),
             command_line: command_line(machine),
         };
-        let instance = Instance { machine, accel: host.accel, memory, start };
+        let instance = Instance { machine, accel: host.accel, memory, start, at_end: AtEnd::Exit };
         let boot = || {
             let mut vm = Self::start(host, &instance, watch::BOOT)?;
             vm.meet_agent()?;
@@ -138,7 +153,7 @@ impl Vm {
     fn start(host: &Host, instance: &Instance, limits: Limits) -> Result<Self, Trouble> {
         let (channels, ends) = Channels::new().context(|| "cannot make a guest's channels")?;
         let process = Process::start(&host.qemu, instance, ends)?;
-        Ok(Self { process, channels, watch: Watch::new(limits), release: String::new() })
+        Ok(Self { process, channels, watch: Watch::new(limits), release: String::new(), waiting: false })
     }
 
     fn meet_agent(&mut self) -> Result<(), Trouble> {
@@ -151,7 +166,7 @@ impl Vm {
                 Err(Error::new(format!("the guest's agent speaks version {version}, this modrig {WIRE_VERSION}"))
                     .into())
             }
-            other => Err(Error::new(format!("the guest's agent began with {other:?}")).into()),
+            other => Err(Error::new(format!("the guest's agent began with {}", text::beginning(&other, 80))).into()),
         }
     }
 
@@ -165,9 +180,37 @@ impl Vm {
         &self.channels.console
     }
 
-    /// From now on, an event of the console whose title contains this text is no trouble.
-    pub fn expect_fault(&mut self, text: &'static str) {
-        self.channels.console.expect(text);
+    /// The same, to tell it what is expected and allowed, and that it is complete.
+    pub fn console_mut(&mut self) -> &mut Console {
+        &mut self.channels.console
+    }
+
+    /// Whether the guest has ended its machine, or QEMU is gone: nothing will come from it any more.
+    pub fn has_ended(&self) -> bool {
+        self.channels.stopped || self.channels.closed
+    }
+
+    /// What went wrong until now is known, and no trouble any more. The guest gets new time.
+    pub fn forgive(&mut self) {
+        self.channels.console.forgive();
+        self.watch.restart();
+    }
+
+    /// Waits for the answer that a guest still owes, if it does.
+    ///
+    /// # Errors
+    /// As [`Vm::ask`].
+    pub fn catch_up(&mut self) -> Result<(), Trouble> {
+        if self.waiting { self.reply().map(drop) } else { Ok(()) }
+    }
+
+    /// Writes the guest's memory and registers into a file, as an ELF core for gdb or crash.
+    ///
+    /// # Errors
+    /// QEMU is gone, or cannot write there.
+    pub fn dump(&mut self, file: &Path) -> Result<(), Trouble> {
+        let arguments = json!({ "paging": false, "protocol": format!("file:{}", file.display()) });
+        self.command("dump-guest-memory", &arguments, None).map(drop)
     }
 
     /// Gives the next piece of work its whole time.
@@ -181,7 +224,11 @@ impl Vm {
     /// The log shows that the guest died.
     pub fn settle(&mut self) -> Result<(), Trouble> {
         while self.channels.console.received() <= FLOOD_BYTES && self.turn(Duration::ZERO)? {}
-        self.check_console()
+        if self.channels.console.is_reporting() {
+            self.drain()?;
+        }
+        self.check_console()?;
+        self.check_silence()
     }
 
     /// Has the guest end itself, and waits for that.
@@ -191,7 +238,7 @@ impl Vm {
     pub fn power_off(mut self) -> Result<(), Trouble> {
         let frame = wire::encode(&Request::PowerOff).context(|| "cannot ask the guest's agent")?;
         self.channels.send(&frame).context(|| "cannot write to the guest")?;
-        self.until(|channels| Ok(channels.closed.then_some(())))
+        self.until(|channels| Ok((channels.closed || channels.stopped).then_some(())))
     }
 
     /// Asks the agent and waits for its answer.
@@ -199,17 +246,30 @@ impl Vm {
     /// # Errors
     /// The guest died, hangs or sent nonsense.
     pub fn ask(&mut self, request: &Request) -> Result<Reply, Trouble> {
+        self.turn(Duration::ZERO)?;
+        self.check_silence()?;
         let frame = wire::encode(request).context(|| "cannot ask the guest's agent")?;
         self.channels.send(&frame).context(|| "cannot write to the guest")?;
+        self.waiting = true;
         self.reply()
     }
 
+    /// The agent speaks when it is asked: what it says unasked would be taken for the next answer.
+    fn check_silence(&self) -> Result<(), Trouble> {
+        match self.channels.link.len() {
+            0 => Ok(()),
+            count => Err(Error::new(format!("the guest sent {count} bytes that nobody asked for")).into()),
+        }
+    }
+
     fn reply(&mut self) -> Result<Reply, Trouble> {
-        self.until(|channels| {
+        let reply = self.until(|channels| {
             wire::decode(&mut channels.link).map_err(|cause| {
                 Error::new("the guest sent bytes that are no message of its agent").because(cause).into()
             })
-        })
+        })?;
+        self.waiting = false;
+        Ok(reply)
     }
 
     /// Gives the machine another device, under a name that no other has.
@@ -234,6 +294,7 @@ impl Vm {
             if !there.as_array().is_some_and(|names| names.iter().any(|child| child["name"] == id)) {
                 return Ok(());
             }
+            self.check()?;
             self.turn(Duration::from_millis(5))?;
         }
     }
@@ -242,7 +303,21 @@ impl Vm {
     fn command(&mut self, name: &str, arguments: &Value, descriptor: Option<i32>) -> Result<Value, Trouble> {
         let line = qmp::command(name, arguments);
         self.channels.command(&line, descriptor).context(|| format!("cannot send {name} to QEMU's monitor"))?;
-        self.until(|channels| Ok(qmp::answer(&mut channels.qmp)?))
+        // Whatever the guest does: the monitor is QEMU's, and so is the fault when it does not answer.
+        let mut watch = Watch::new(watch::MONITOR);
+        loop {
+            if let Some(answer) = qmp::answer(&mut self.channels.qmp)? {
+                return Ok(answer);
+            }
+            interrupt::check()?;
+            if self.channels.closed {
+                return Err(self.gone());
+            }
+            if let Some(bite) = watch.bite() {
+                return Err(Error::new(format!("QEMU does not answer {name}: {}", bite.what)).into());
+            }
+            self.turn(watch.left())?;
+        }
     }
 
     /// Moves bytes until `done` finds what it looks for, the guest is in trouble, or a watchdog bites.
@@ -252,17 +327,23 @@ impl Vm {
             if let Some(value) = done(&mut self.channels)? {
                 return Ok(value);
             }
-            interrupt::check()?;
-            if self.channels.closed {
-                return Err(self.ended());
-            }
-            if self.channels.console.received() > FLOOD_BYTES {
-                return Err(self.trouble("the guest floods its console".into(), false));
-            }
-            if let Some(bite) = self.watch.bite() {
-                return Err(self.trouble(format!("the guest hangs: {}", bite.what), bite.never_spoke));
-            }
+            self.check()?;
             self.turn(self.watch.left())?;
+        }
+    }
+
+    /// Whether it makes sense to wait any longer.
+    fn check(&mut self) -> Result<(), Trouble> {
+        interrupt::check()?;
+        if self.has_ended() {
+            return Err(self.ended());
+        }
+        if self.channels.console.received() > FLOOD_BYTES {
+            return Err(self.trouble("the guest floods its console".into(), false));
+        }
+        match self.watch.bite() {
+            Some(bite) => Err(self.trouble(format!("the guest hangs: {}", bite.what), bite.never_spoke)),
+            None => Ok(()),
         }
     }
 
@@ -276,13 +357,15 @@ impl Vm {
 
     /// Whether the log shows that the kernel is no longer itself; then the rest of that report is awaited.
     fn check_console(&mut self) -> Result<(), Trouble> {
-        let faulty = |console: &Console| console.worst().is_some_and(|event| event.severity >= Severity::Fault);
-        if !faulty(&self.channels.console) {
+        if self.channels.console.fault().is_none() {
             return Ok(());
         }
         self.drain()?;
-        let worst = self.channels.console.worst().map(|event| event.title.clone()).unwrap_or_default();
-        Err(self.trouble(format!("the kernel reports: {worst}"), false))
+        // With the rest of the report its title may have become one that is expected.
+        match self.channels.console.fault() {
+            Some(event) => Err(self.reported(event)),
+            None => Ok(()),
+        }
     }
 
     /// Takes what is on its way, until the guest is quiet for a moment; a flood is cut off.
@@ -293,21 +376,38 @@ impl Vm {
         Ok(())
     }
 
+    /// Why nothing comes any more.
     fn ended(&mut self) -> Trouble {
-        let said = self.process.end();
         // Whatever is still in the sockets belongs to the story.
         while let Ok(true) = self.channels.turn(Duration::ZERO) {}
-        match self.channels.console.worst().filter(|event| event.severity >= Severity::Fault) {
-            Some(event) => self.trouble(format!("the kernel reports: {}", event.title), false),
-            None if self.channels.console.received() > 0 => {
-                self.trouble(format!("the guest ended by itself (QEMU: {said})"), false)
-            }
-            None => Error::new(format!("QEMU ended before the kernel printed anything ({said})")).into(),
+        match self.channels.console.fault() {
+            Some(event) => self.reported(event),
+            None if self.channels.closed => self.gone(),
+            None => self.trouble("the guest ended by itself (QEMU keeps its memory)".into(), false),
         }
     }
 
+    /// QEMU has closed its streams.
+    fn gone(&mut self) -> Trouble {
+        let end = self.process.end();
+        let spoke = self.channels.console.received() > 0 || !self.release.is_empty();
+        if end.by_guest && spoke {
+            return self.trouble(format!("the guest ended by itself (QEMU: {})", end.said), false);
+        }
+        let error = match spoke {
+            true => Error::new(format!("QEMU ended, and not because of its guest ({})", end.said)),
+            false => Error::new(format!("QEMU ended before the kernel printed anything ({})", end.said)),
+        };
+        if end.disk_full { error.help(FULL) } else { error }.into()
+    }
+
+    /// The trouble that an event of the log is.
+    pub fn reported(&self, event: &Event) -> Trouble {
+        let what = format!("the kernel reports: {}", event.title);
+        Trouble::Guest { what, log: self.channels.console.excerpt(EXCERPT_LINES, Some(event)), never_spoke: false }
+    }
+
     fn trouble(&self, what: String, never_spoke: bool) -> Trouble {
-        const LINES: usize = 60;
-        Trouble::Guest { what, log: self.channels.console.excerpt(LINES), never_spoke }
+        Trouble::Guest { what, log: self.channels.console.excerpt(EXCERPT_LINES, None), never_spoke }
     }
 }

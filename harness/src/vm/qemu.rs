@@ -7,7 +7,7 @@ use std::{
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
-        unix::process::CommandExt as _,
+        unix::process::{CommandExt as _, ExitStatusExt as _},
     },
     path::{Path, PathBuf},
     time::Duration,
@@ -105,8 +105,8 @@ pub(super) const MEMORY_MIB: u32 = 256;
 /// Where the guest's memory comes from.
 #[derive(Debug, Clone)]
 pub(super) enum Memory {
-    /// Anonymous memory.
-    Anonymous,
+    /// Its own, in no file.
+    Own,
     /// A file that shall hold the memory when the state is saved.
     Shared(PathBuf),
     /// A private copy of such a file, made page by page as the guest writes.
@@ -129,6 +129,16 @@ pub(super) struct Instance {
     pub(super) accel: Accel,
     pub(super) memory: Memory,
     pub(super) start: Start,
+    pub(super) at_end: AtEnd,
+}
+
+/// What QEMU does when the guest ends its machine, as a panic does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtEnd {
+    /// Exits.
+    Exit,
+    /// Stays, so that the memory can be looked at.
+    Pause,
 }
 
 /// Descriptors of a guest's three channels, QEMU's ends.
@@ -149,17 +159,11 @@ fn arguments(instance: &Instance, ends: &Ends, disc: Option<RawFd>) -> Vec<OsStr
     add(&["-cpu", processor(instance.accel)]);
     let size = format!("{MEMORY_MIB}M");
     add(&["-m", &size]);
-    let (object, backend) = match &instance.memory {
-        Memory::Anonymous => (None, ""),
-        Memory::Shared(path) => (Some((path, "on")), ",memory-backend=ram"),
-        Memory::CopyOf(path) => (Some((path, "off")), ",memory-backend=ram"),
-    };
-    if let Some((path, share)) = object {
-        // A comma would end the value; QEMU reads two as one.
-        let path = path.display().to_string().replace(',', ",,");
-        add(&["-object", &format!("memory-backend-file,id=ram,size={size},mem-path={path},share={share}")]);
+    add(&["-object", &memory(&instance.memory)]);
+    if instance.at_end == AtEnd::Pause {
+        add(&["-action", "shutdown=pause"]);
     }
-    add(&["-machine", &format!("{}{backend}", board(instance.machine.board))]);
+    add(&["-machine", &format!("{},memory-backend=ram", board(instance.machine.board))]);
     for (name, end) in [("console", &ends.console), ("link", &ends.link)] {
         add(&["-chardev", &format!("socket,id={name},fd={}", end.as_raw_fd())]);
         add(&["-device", &format!("isa-serial,chardev={name}")]);
@@ -189,6 +193,18 @@ fn arguments(instance: &Instance, ends: &Ends, disc: Option<RawFd>) -> Vec<OsStr
         Start::State(_) => words.extend(["-incoming".into(), "defer".into()]),
     }
     words
+}
+
+/// The object `ram`. Its name stands in saved states, so that each kind of memory takes the states of all.
+fn memory(memory: &Memory) -> String {
+    let (path, share) = match memory {
+        Memory::Own => return format!("memory-backend-ram,id=ram,size={MEMORY_MIB}M"),
+        Memory::Shared(path) => (path, "on"),
+        Memory::CopyOf(path) => (path, "off"),
+    };
+    // A comma would end the value; QEMU reads two as one.
+    let path = path.display().to_string().replace(',', ",,");
+    format!("memory-backend-file,id=ram,size={MEMORY_MIB}M,mem-path={path},share={share}")
 }
 
 /// `microvm` without ACPI boots fastest under TCG, and calibrates its clock against the PIT, which TCG does
@@ -250,15 +266,15 @@ impl Process {
         Ok(Self { handle, messages })
     }
 
-    /// Ends it and says what it had to say: exit status and last message.
-    pub(super) fn end(&mut self) -> String {
+    /// Ends it and says how it ended.
+    pub(super) fn end(&mut self) -> End {
         // One that has closed its channels is about to exit; killed now, it could not say why.
         if !matches!(self.handle.wait_timeout(EXIT_MAX), Ok(Some(_))) {
             let _ = self.handle.kill();
         }
-        let mut said = match self.handle.wait() {
-            Ok(output) => output.status.to_string(),
-            Err(error) => error.to_string(),
+        let (mut said, status) = match self.handle.wait() {
+            Ok(output) => (output.status.to_string(), Some(output.status)),
+            Err(error) => (error.to_string(), None),
         };
         let mut messages = String::new();
         let read = self.messages.seek(SeekFrom::Start(0)).and_then(|_| self.messages.read_to_string(&mut messages));
@@ -266,8 +282,23 @@ impl Process {
             said.push_str(": ");
             said.push_str(last);
         }
-        said
+        End {
+            said,
+            by_guest: status.is_some_and(|status| status.success()),
+            disk_full: status.is_some_and(|status| status.signal() == Some(libc::SIGBUS)),
+        }
     }
+}
+
+/// How a QEMU has ended.
+#[derive(Debug)]
+pub(super) struct End {
+    /// Its exit status and last message.
+    pub(super) said: String,
+    /// Because the guest ended its machine: QEMU was not killed, and met no error of its own.
+    pub(super) by_guest: bool,
+    /// The guest's memory found no room in its file.
+    pub(super) disk_full: bool,
 }
 
 impl Drop for Process {

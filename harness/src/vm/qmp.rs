@@ -41,6 +41,11 @@ pub(super) fn answer(buffer: &mut Vec<u8>) -> Result<Option<Value>> {
     Ok(None)
 }
 
+/// Whether one of these messages says that the guest has ended its machine.
+pub(super) fn tells_the_end(buffer: &[u8]) -> bool {
+    memchr::memmem::find(buffer, b"\"event\": \"SHUTDOWN\"").is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

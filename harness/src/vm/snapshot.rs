@@ -11,21 +11,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
     Host, Trouble, Vm,
     accel::Accel,
     command_line,
-    qemu::{Instance, MEMORY_MIB, Memory, Start},
+    qemu::{AtEnd, Instance, MEMORY_MIB, Memory, Start},
+    saved::{self, About, Facts, KIND, MEMORY, STATE},
     watch,
 };
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, FULL, Result},
     image::Image,
-    kernel::Kernel,
+    kernel::{Kernel, Store},
     machine::Machine,
 };
 
@@ -43,23 +43,19 @@ pub struct Snapshot {
     pub about: About,
 }
 
-/// What is written down about a saved guest.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct About {
-    /// `uname -r`.
-    pub release: String,
-    /// From starting QEMU to Ready, milliseconds.
-    pub boot_ms: u64,
-}
-
 impl Snapshot {
-    /// The saved guest of this machine, kernel and initramfs, booted now if it is not in the cache.
+    /// The saved guest of this machine, kernel and initramfs, booted now if it is not in the cache, or damaged there.
     ///
     /// # Errors
     /// The guest does not come up, cannot be saved, or the cache cannot be written.
-    pub fn take(cache: &Cache, host: &Host, machine: Machine, kernel: &Kernel, image: &Image) -> Result<Self> {
+    pub fn take(store: &Store, host: &Host, machine: Machine, kernel: &Kernel, image: &Image) -> Result<Self> {
+        let Store { cache, progress, .. } = store;
         let digest = digest(host, machine, kernel, &image.digest);
-        let place = cache.entry("guest", digest.as_str(), |place| {
+        let check = |place: &Path| saved::check(place, &host.qemu.version);
+        let build = |place: &Path, wrong: Option<&str>| {
+            if let Some(wrong) = wrong {
+                progress.say(format!("{}: the saved guest is made anew: {wrong}", kernel.name));
+            }
             check_space(cache)?;
             boot_and_save(host, machine, kernel, &image.path, place).map_err(|trouble| {
                 let cause = trouble.into_error();
@@ -68,10 +64,10 @@ impl Snapshot {
                     kernel.name, kernel.release
                 ))
             })
-        })?;
-        let failed = || format!("the cache entry `{}` is damaged", place.display());
-        let about = fs::read(place.join("about.json")).context(failed)?;
-        let about: About = serde_json::from_slice(&about).context(failed)?;
+        };
+        let place = cache.sound_entry(KIND, digest.as_str(), |place| check(place).map(drop), build)?;
+        let about = check(&place)
+            .map_err(|wrong| Error::new(format!("the saved guest `{}` is damaged: {wrong}", place.display())))?;
         if about.release != kernel.release {
             let (image, wanted) = (&about.release, &kernel.release);
             let text =
@@ -86,24 +82,27 @@ impl Snapshot {
     /// # Errors
     /// QEMU does not take the state.
     pub fn restore(&self, host: &Host) -> Result<Vm, Trouble> {
-        let state = fs::read(self.place.join("state")).context(|| self.unusable())?;
+        self.restored(host, AtEnd::Exit)
+    }
+
+    /// The same; when the guest ends its machine, QEMU stays, so that it can be kept or looked at.
+    ///
+    /// # Errors
+    /// As [`Snapshot::restore`].
+    pub fn restore_to_keep(&self, host: &Host) -> Result<Vm, Trouble> {
+        self.restored(host, AtEnd::Pause)
+    }
+
+    fn restored(&self, host: &Host, at_end: AtEnd) -> Result<Vm, Trouble> {
+        let state = fs::read(self.place.join(STATE)).context(|| self.unusable())?;
         let (reader, mut writer) = pipe().context(|| "cannot make a pipe")?;
         // The pipe is larger than any state that was saved, so this never waits.
         writer.write_all(&state).context(|| "cannot write the guest's state")?;
         drop(writer);
-        let instance = Instance {
-            machine: self.machine,
-            accel: host.accel,
-            memory: Memory::CopyOf(self.place.join("memory")),
-            start: Start::State(reader.as_raw_fd()),
-        };
-        let mut vm = Vm::start(host, &instance, watch::CASE)?;
-        leave_memory_out(&mut vm)?;
-        vm.command("migrate-incoming", &json!({ "uri": format!("fd:{}", reader.as_raw_fd()) }), None)?;
-        // What is sent to a port before its state has been read is overwritten by that state.
-        while vm.command("query-status", &json!(null), None)?["status"] != "running" {
-            vm.turn(Duration::from_millis(1))?;
-        }
+        let memory = Memory::CopyOf(self.place.join(MEMORY));
+        let start = Start::State(reader.as_raw_fd());
+        let instance = Instance { machine: self.machine, accel: host.accel, memory, start, at_end };
+        let mut vm = resume(host, &instance, reader)?;
         vm.release.clone_from(&self.about.release);
         Ok(vm)
     }
@@ -141,14 +140,16 @@ fn check_space(cache: &Cache) -> Result<()> {
 
 fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, place: &Path) -> Result<(), Trouble> {
     let begun = Instant::now();
-    let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join("memory")), kernel, initrd)?;
-    let about = About { release: vm.release.clone(), boot_ms: begun.elapsed().as_millis() as u64 };
+    let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join(MEMORY)), kernel, initrd)?;
+    let boot_ms = begun.elapsed().as_millis() as u64;
     let state = save(&mut vm)?;
     let stored = || format!("cannot store a saved guest in `{}`", place.display());
-    fs::write(place.join("state"), state).context(stored)?;
+    fs::write(place.join(STATE), state).context(stored)?;
     fs::write(place.join("boot.log"), vm.console().text()).context(stored)?;
-    fs::write(place.join("about.json"), serde_json::to_vec(&about).context(stored)?).context(stored)?;
-    Ok(())
+    let release = vm.release.clone();
+    // What is sealed must not change any more.
+    drop(vm);
+    Ok(saved::seal(place, Facts { release: &release, boot_ms, machine, qemu: &host.qemu.version })?)
 }
 
 /// Tells the monitor that memory in a file is not part of a saved state.
@@ -158,31 +159,60 @@ fn leave_memory_out(vm: &mut Vm) -> Result<(), Trouble> {
     vm.command("migrate-set-capabilities", &capabilities, None).map(drop)
 }
 
+/// Starts a guest from the state that comes through a pipe, and has it run if it can.
+pub(super) fn resume(host: &Host, instance: &Instance, state: io::PipeReader) -> Result<Vm, Trouble> {
+    let uri = format!("fd:{}", state.as_raw_fd());
+    let mut vm = Vm::start(host, instance, watch::CASE)?;
+    // QEMU has its own: should it end, whoever writes to the pipe shall notice.
+    drop(state);
+    leave_memory_out(&mut vm)?;
+    vm.command("migrate-incoming", &json!({ "uri": uri }), None)?;
+    // What is sent to a port before its state has been read is overwritten by that state.
+    loop {
+        match vm.command("query-status", &json!(null), None)?["status"].as_str() {
+            Some("running") => return Ok(vm),
+            // A guest that was stopped to be kept.
+            Some("paused") => drop(vm.command("cont", &json!(null), None)?),
+            Some("inmigrate") => drop(vm.turn(Duration::from_millis(1))?),
+            // One that has ended its machine.
+            _ => {
+                vm.channels.stopped = true;
+                return Ok(vm);
+            }
+        }
+    }
+}
+
 /// Takes the state of the guest's devices; its memory is in the file already. The guest is not stopped first: one
 /// that was saved running runs on by itself when restored.
 fn save(vm: &mut Vm) -> Result<Vec<u8>, Trouble> {
     leave_memory_out(vm)?;
     let (mut reader, writer) = pipe().context(|| "cannot make a pipe")?;
-    vm.command("getfd", &json!({ "fdname": "state" }), Some(writer.as_raw_fd()))?;
-    drop(writer);
-    vm.command("migrate", &json!({ "uri": "fd:state" }), None)?;
-    loop {
-        let answer = vm.command("query-migrate", &json!(null), None)?;
-        match answer["status"].as_str() {
-            Some("completed") => break,
-            Some("failed" | "cancelled") => {
-                return Err(Error::new(format!("QEMU cannot save the guest: {}", answer["error-desc"])).into());
-            }
-            _ => vm.turn(Duration::from_millis(5)).map(drop)?,
-        }
-    }
+    send_state(vm, writer)?;
     let mut state = Vec::new();
     reader.read_to_end(&mut state).context(|| "cannot read the guest's state")?;
     Ok(state)
 }
 
+/// Has QEMU write the guest's state into a pipe, and waits until it has.
+pub(super) fn send_state(vm: &mut Vm, to: io::PipeWriter) -> Result<(), Trouble> {
+    vm.command("getfd", &json!({ "fdname": "state" }), Some(to.as_raw_fd()))?;
+    drop(to);
+    vm.command("migrate", &json!({ "uri": "fd:state" }), None)?;
+    loop {
+        let answer = vm.command("query-migrate", &json!(null), None)?;
+        match answer["status"].as_str() {
+            Some("completed") => return Ok(()),
+            Some("failed" | "cancelled") => {
+                return Err(Error::new(format!("QEMU cannot save the guest: {}", answer["error-desc"])).into());
+            }
+            _ => drop(vm.turn(Duration::from_millis(5))?),
+        }
+    }
+}
+
 /// A pipe that holds a whole device state, so that neither end ever waits for the other.
-fn pipe() -> io::Result<(io::PipeReader, io::PipeWriter)> {
+pub(super) fn pipe() -> io::Result<(io::PipeReader, io::PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     enlarge(writer.as_raw_fd())?;
     Ok((reader, writer))

@@ -26,6 +26,10 @@ pub(super) const BOOT: Limits =
 pub(super) const CASE: Limits =
     Limits { first_byte: Duration::from_secs(10), silence: Duration::from_secs(10), total: Duration::from_secs(60) };
 
+/// For an answer of QEMU's monitor: milliseconds, but a dump of the memory takes seconds.
+pub(super) const MONITOR: Limits =
+    Limits { first_byte: Duration::from_secs(30), silence: Duration::from_secs(30), total: Duration::from_secs(30) };
+
 /// Which limit was exceeded, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bite {

@@ -1,5 +1,7 @@
 //! What the tests of bad input share: the kernel and its spoilt copies, and caches of their own.
 
+#![allow(dead_code, reason = "no test binary uses all of it")]
+
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 use modrig::{cache::Staging, machine::Machine, run::Rig};

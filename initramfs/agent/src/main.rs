@@ -11,18 +11,14 @@ use std::{
 };
 
 use modrig_agent::{
-    uevents,
+    link, uevents,
     wire::{self, CONTENT_BYTES_MAX, OpenId, Reply, Request, WIRE_VERSION},
 };
 use modutils::kmsg;
 use rustix::{
     mount::{MountFlags, mount},
     system::{RebootCommand, reboot, uname},
-    termios::{OptionalActions, speed, tcgetattr, tcsetattr},
 };
-
-/// The second 16550 port: the only channel besides the console that every distribution kernel has built in.
-const LINK: &str = "/dev/ttyS1";
 
 /// What a guest needs mounted: type and place.
 const MOUNTS: [(&str, &str); 5] =
@@ -47,7 +43,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     }
     // Only now: with a /sbin/modprobe in the image, the kernel would run it again and again while it boots.
     symlink("usr/sbin", "/sbin")?;
-    let mut link = open_link()?;
+    let mut link = link::open()?;
     let mut agent = Agent {
         jobs: jobs::Jobs::new()?,
         log: kmsg::Reader::open()?,
@@ -64,17 +60,6 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
         }
         wire::write(&mut link, &agent.answer(request))?;
     }
-}
-
-/// Opens the port without line discipline: every byte arrives as it is. And at its highest speed: QEMU tells the guest of
-/// a frame's last bytes after the time of four characters, which at the port's first speed is 4 ms.
-fn open_link() -> io::Result<File> {
-    let link = File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(LINK)?;
-    let mut settings = tcgetattr(&link)?;
-    settings.make_raw();
-    settings.set_speed(speed::B115200)?;
-    tcsetattr(&link, OptionalActions::Now, &settings)?;
-    Ok(link)
 }
 
 struct Agent {

@@ -164,6 +164,9 @@ pub enum FrameError {
     /// The body is no message.
     #[error("frame body is no message: {0}")]
     Body(#[from] postcard::Error),
+    /// The body goes on behind its message.
+    #[error("{0} bytes behind the message in a frame")]
+    Rest(usize),
     /// The transport failed or ended inside a frame.
     #[error("cannot move a frame")]
     Transport(#[from] io::Error),
@@ -197,7 +200,7 @@ pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> Result<Option<T>, Fr
     let Some(head) = buffer.first_chunk::<HEAD>() else { return Ok(None) };
     let length = body_length(*head)?;
     let Some(body) = buffer.get(HEAD..HEAD + length) else { return Ok(None) };
-    let message = postcard::from_bytes(body)?;
+    let message = message(body)?;
     buffer.drain(..HEAD + length);
     Ok(Some(message))
 }
@@ -219,7 +222,12 @@ pub fn read<T: DeserializeOwned>(source: &mut impl Read) -> Result<T, FrameError
     source.read_exact(&mut head)?;
     let mut body = vec![0; body_length(head)?];
     source.read_exact(&mut body)?;
-    Ok(postcard::from_bytes(&body)?)
+    message(&body)
+}
+
+fn message<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
+    let (message, rest) = postcard::take_from_bytes(body)?;
+    if rest.is_empty() { Ok(message) } else { Err(FrameError::Rest(rest.len())) }
 }
 
 /// Writes one message, blocking.

@@ -1,0 +1,300 @@
+//! What lies on disk of a saved guest, and whether it still is what was saved.
+//!
+//! A guest from a damaged state would go wrong in ways that look like its kernel's doing. So the device state's checksum
+//! is compared before each use. The memory's, which takes 0.1 s, only when the file may have changed since, or the host was
+//! started since (then the file may have lost what was not yet on disk).
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    os::{fd::AsRawFd as _, unix::fs::FileExt as _},
+    path::Path,
+};
+
+use flate2::Crc;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Context as _, Result},
+    machine::Machine,
+    memo,
+};
+
+/// The state of the devices.
+pub(super) const STATE: &str = "state";
+/// The guest's memory: what QEMU maps.
+pub(super) const MEMORY: &str = "memory";
+/// What the cache calls them.
+pub const KIND: &str = "guest";
+const ABOUT: &str = "about.json";
+
+const PAGE: usize = 4096;
+
+/// What is written down about a saved guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// `uname -r`.
+    pub release: String,
+    /// From starting QEMU to Ready, milliseconds.
+    pub boot_ms: u64,
+    /// What it runs on.
+    pub machine: String,
+    /// Version of the QEMU that saved it.
+    pub qemu: String,
+    state: Seal,
+    memory: Seal,
+    /// Names the time from one start of the host to the next in which the seals were last compared.
+    host: String,
+}
+
+/// What its maker knows of a saved guest.
+pub(super) struct Facts<'a> {
+    pub(super) release: &'a str,
+    pub(super) boot_ms: u64,
+    pub(super) machine: Machine,
+    pub(super) qemu: &'a str,
+}
+
+/// By what a file is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Seal {
+    bytes: u64,
+    crc32: u32,
+    /// Changes when the file does.
+    stamp: String,
+}
+
+/// Writes down what has been saved in `place`, and gives back the disk space of pages that are all zero.
+///
+/// # Errors
+/// The files cannot be read, or the description not be written.
+pub(super) fn seal(place: &Path, facts: Facts<'_>) -> Result<()> {
+    let failed = || format!("cannot store a saved guest in `{}`", place.display());
+    let memory = File::options().read(true).write(true).open(place.join(MEMORY)).context(failed)?;
+    for_pages(&memory, |at, page| {
+        if is_zero(page) {
+            punch(&memory, at);
+        }
+    })
+    .context(failed)?;
+    let about = About {
+        release: facts.release.to_owned(),
+        boot_ms: facts.boot_ms,
+        machine: facts.machine.to_string(),
+        qemu: facts.qemu.to_owned(),
+        state: Seal::of(&place.join(STATE)).context(failed)?,
+        memory: Seal::of(&place.join(MEMORY)).context(failed)?,
+        host: host_start(),
+    };
+    about.write(place).context(failed)
+}
+
+/// What lies in `place`, if it is what this QEMU has saved there.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check(place: &Path, qemu: &str) -> Result<About, String> {
+    let about = about(place)?;
+    if about.qemu != qemu {
+        return Err(format!("it was saved by QEMU {}", about.qemu));
+    }
+    about.state.check(&place.join(STATE))?;
+    let host = host_start();
+    let memory = place.join(MEMORY);
+    if host == about.host && about.memory.is_untouched(&memory) {
+        return Ok(about);
+    }
+    about.memory.check(&memory)?;
+    let stamp = memo::stamp(&memory).map_err(|error| format!("{MEMORY}: {error}"))?;
+    let about = About { memory: Seal { stamp, ..about.memory }, host, ..about };
+    // Where this cannot be written, the checksum is taken again the next time.
+    let _ = about.write(place);
+    Ok(about)
+}
+
+/// What is written down about the guest in `place`.
+///
+/// # Errors
+/// Why that cannot be read.
+pub fn about(place: &Path) -> Result<About, String> {
+    let about = fs::read(place.join(ABOUT)).map_err(|error| format!("{ABOUT}: {error}"))?;
+    serde_json::from_slice(&about).map_err(|error| format!("{ABOUT}: {error}"))
+}
+
+/// Compares everything in `place` with its checksums.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn verify(place: &Path) -> Result<(), String> {
+    let about = about(place)?;
+    about.state.check(&place.join(STATE))?;
+    about.memory.check(&place.join(MEMORY))
+}
+
+impl About {
+    fn write(&self, place: &Path) -> io::Result<()> {
+        let mut whole = tempfile::NamedTempFile::new_in(place)?;
+        whole.write_all(&serde_json::to_vec(self)?)?;
+        whole.persist(place.join(ABOUT))?;
+        Ok(())
+    }
+}
+
+impl Seal {
+    fn of(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let mut sum = Crc::new();
+        for_pages(&file, |at, page| {
+            // Whether zeros lie on disk or in a hole is no difference.
+            if !is_zero(page) {
+                sum.update(&at.to_le_bytes());
+                sum.update(page);
+            }
+        })?;
+        Ok(Self { bytes: file.metadata()?.len(), crc32: sum.sum(), stamp: memo::stamp(path)? })
+    }
+
+    /// Whether nothing was done to the file since.
+    fn is_untouched(&self, path: &Path) -> bool {
+        memo::stamp(path).is_ok_and(|stamp| stamp == self.stamp)
+    }
+
+    /// Compares the content.
+    fn check(&self, path: &Path) -> Result<(), String> {
+        let name = path.file_name().unwrap_or_default().display();
+        match Self::of(path) {
+            Ok(seen) if (seen.bytes, seen.crc32) == (self.bytes, self.crc32) => Ok(()),
+            Ok(seen) if seen.bytes != self.bytes => {
+                Err(format!("{name} has {} bytes instead of {}", seen.bytes, self.bytes))
+            }
+            Ok(_) => Err(format!("{name} has another content")),
+            Err(error) => Err(format!("{name}: {error}")),
+        }
+    }
+}
+
+/// Another text after each start of the host.
+fn host_start() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim_end().to_owned()
+}
+
+fn is_zero(page: &[u8]) -> bool {
+    // One call of memcmp, also in a debug build.
+    page == &[0; PAGE][..page.len()]
+}
+
+/// Calls `visit` with offset and content of each page that takes space on disk; the last one may be shorter.
+fn for_pages(file: &File, mut visit: impl FnMut(u64, &[u8])) -> io::Result<()> {
+    let mut chunk = vec![0; 256 * PAGE];
+    let mut at = 0;
+    while let Some(start) = next_data(file, at)? {
+        at = start - start % PAGE as u64;
+        let count = file.read_at(&mut chunk, at)?;
+        if count == 0 {
+            break;
+        }
+        // A short read ends within a page only at the end of the file.
+        let whole = if count < chunk.len() { count } else { count - count % PAGE };
+        for page in chunk[..whole].chunks(PAGE) {
+            visit(at, page);
+            at += page.len() as u64;
+        }
+    }
+    Ok(())
+}
+
+/// Where the next byte lies that is not in a hole.
+fn next_data(file: &File, at: u64) -> io::Result<Option<u64>> {
+    // SAFETY: lseek takes numbers.
+    match unsafe { libc::lseek(file.as_raw_fd(), at as libc::off_t, libc::SEEK_DATA) } {
+        -1 => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+            error => Err(error),
+        },
+        offset => Ok(Some(offset as u64)),
+    }
+}
+
+/// Makes a hole of a page; where the file system has none, the page stays.
+fn punch(file: &File, at: u64) {
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: fallocate takes numbers.
+    unsafe { libc::fallocate(file.as_raw_fd(), mode, at as libc::off_t, PAGE as libc::off_t) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::fs::MetadataExt as _,
+        time::{Duration, SystemTime},
+    };
+
+    use super::*;
+
+    const QEMU: &str = "7.2.22";
+
+    /// 64 pages: 32 of content, 16 of zeros, a hole.
+    fn saved() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = File::create(dir.path().join(MEMORY)).unwrap();
+        memory.set_len(64 * PAGE as u64).unwrap();
+        memory.write_all_at(&[7; 32 * PAGE], 0).unwrap();
+        memory.write_all_at(&[0; 16 * PAGE], 32 * PAGE as u64).unwrap();
+        fs::write(dir.path().join(STATE), [3; 5000]).unwrap();
+        let facts = Facts { release: "6.1.0-x", boot_ms: 900, machine: Machine::DEFAULT, qemu: QEMU };
+        seal(dir.path(), facts).unwrap();
+        dir
+    }
+
+    fn memory_of(dir: &tempfile::TempDir) -> File {
+        File::options().write(true).open(dir.path().join(MEMORY)).unwrap()
+    }
+
+    fn wrong(dir: &tempfile::TempDir) -> String {
+        check(dir.path(), QEMU).unwrap_err()
+    }
+
+    #[test]
+    fn zeros_take_no_space_and_count_as_holes() {
+        let dir = saved();
+        let about = memory_of(&dir).metadata().unwrap();
+        assert_eq!((about.len(), about.blocks() * 512), (64 * PAGE as u64, 32 * PAGE as u64));
+        // As a copy that knows no holes has it.
+        let bytes = fs::read(dir.path().join(MEMORY)).unwrap();
+        fs::write(dir.path().join(MEMORY), bytes).unwrap();
+        assert_eq!(check(dir.path(), QEMU).unwrap().release, "6.1.0-x");
+    }
+
+    #[test]
+    fn what_was_touched_is_compared_once() {
+        let dir = saved();
+        memory_of(&dir).set_modified(SystemTime::now() + Duration::from_secs(5)).unwrap();
+        let first = fs::read(dir.path().join(ABOUT)).unwrap();
+        check(dir.path(), QEMU).unwrap();
+        let second = fs::read(dir.path().join(ABOUT)).unwrap();
+        assert_ne!(first, second, "the new time should be written down");
+        check(dir.path(), QEMU).unwrap();
+        assert_eq!(second, fs::read(dir.path().join(ABOUT)).unwrap());
+    }
+
+    #[test]
+    fn whatever_is_damaged_is_named() {
+        let dir = saved();
+        memory_of(&dir).write_all_at(b"x", 5 * PAGE as u64).unwrap();
+        assert_eq!(wrong(&dir), "memory has another content");
+        memory_of(&dir).set_len(9 * PAGE as u64).unwrap();
+        assert_eq!(wrong(&dir), "memory has 36864 bytes instead of 262144");
+        fs::remove_file(dir.path().join(MEMORY)).unwrap();
+        assert!(wrong(&dir).starts_with("memory: No such file"));
+        let dir = saved();
+        fs::write(dir.path().join(STATE), [4; 5000]).unwrap();
+        assert_eq!(wrong(&dir), "state has another content");
+        File::create(dir.path().join(STATE)).unwrap();
+        assert_eq!(wrong(&dir), "state has 0 bytes instead of 5000");
+        assert_eq!(check(dir.path(), "8.0.0").unwrap_err(), "it was saved by QEMU 7.2.22");
+        fs::write(dir.path().join(ABOUT), "{\"release\":\"6.1.0-x\",\"boot_ms\":1}").unwrap();
+        assert!(wrong(&dir).starts_with("about.json: missing field `machine`"));
+        fs::remove_file(dir.path().join(ABOUT)).unwrap();
+        assert!(wrong(&dir).starts_with("about.json: No such file"));
+    }
+}
