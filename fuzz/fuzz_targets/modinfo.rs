@@ -1,4 +1,3 @@
 //! libFuzzer's way into [`modrig_fuzz::modinfo`].
 #![no_main]
-
 libfuzzer_sys::fuzz_target!(|data: &[u8]| modrig_fuzz::modinfo::check(data));

@@ -2,6 +2,8 @@
 //! mean something.
 
 pub mod boot;
+pub mod case;
+pub mod memory;
 pub mod modutils;
 
 /// The middle of some numbers.

@@ -139,6 +139,20 @@ impl Change {
     }
 }
 
+/// `since 4.13: it waits for a slot`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.since {
+            Some(since) => write!(f, "since {since}")?,
+            None => f.write_str("never quite so")?,
+        }
+        if let Some((major, minor)) = self.backport {
+            write!(f, ", and in {major}.{minor}'s updates")?;
+        }
+        write!(f, ": {}", self.now)
+    }
+}
+
 /// A statement and its history.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
@@ -193,6 +207,14 @@ impl Claim {
         panic!("a backport is of a change")
     }
 
+    /// The statement, and what holds in its place on a kernel: what a scenario looks for there.
+    pub fn on(&self, version: Version) -> String {
+        match self.changed_on(version) {
+            Some(change) => format!("{}; {change}", self.statement),
+            None => self.statement.to_owned(),
+        }
+    }
+
     const fn changed(mut self, change: Change) -> Self {
         let mut at = 0;
         while self.changes[at].is_some() {
@@ -229,6 +251,7 @@ mod tests {
         assert_eq!(on((6, 1)), Some("the 51st is killed"));
         assert_eq!(on((6, 2)), Some("the 51st waits"));
         assert_eq!(on((6, 5)), Some("the 51st is killed"));
+        assert_eq!(CLAIM.on((5, 10)), "the 51st fails; since 2.6.30: the 51st waits");
         assert_eq!(
             CLAIM.changes().map(|change| change.since.unwrap().to_string()).collect::<Vec<_>>(),
             ["2.6.30", "6.5"]

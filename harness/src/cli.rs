@@ -14,10 +14,10 @@ use std::{
 };
 
 use anstream::{print, println};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
 use crate::{
-    bench::{self, boot, modutils},
+    bench::{self, boot, case, memory, modutils},
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
@@ -31,7 +31,7 @@ use crate::{
     run::Rig,
     scenario::Scenario,
     scenarios,
-    suite::{Event, Suite},
+    suite::{self, Event, Part, Suite},
     toolset::{self, Toolset},
     vm::accel::Choice,
 };
@@ -120,6 +120,9 @@ struct RunArgs {
     /// Whose module tools the guests have
     #[arg(long, value_enum, default_value_t)]
     modutils: toolset::Choice,
+    /// Leave out the scenarios that need a kernel with drivers; those kernels are 600 MB to fetch, the others 190 MB
+    #[arg(long)]
+    no_drivers: bool,
     /// How many guests run at once [default: two for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
@@ -132,6 +135,13 @@ struct RunArgs {
     /// The same, but run those again that failed
     #[arg(long)]
     rerun_failed: bool,
+    /// Boot a guest for each case, in the place of a copy of a saved one
+    #[arg(long)]
+    cold: bool,
+    /// Only one part of the cases, for machines that share them: `2/4` is the second of four. The parts are runs of
+    /// neighbours, so each machine has few kernels to prepare; which case is in which part follows from the selection alone
+    #[arg(long, value_name = "M/N")]
+    partition: Option<Part>,
     /// Where one JSON record per case is written
     #[arg(long, value_name = "DIR", default_value = "target/modrig/records")]
     records: PathBuf,
@@ -145,8 +155,7 @@ impl RunArgs {
         if !self.go_on && !self.rerun_failed {
             return Vec::new();
         }
-        let read = Collection::read(std::slice::from_ref(&self.records));
-        let mut records = read.map(|collection| collection.records).unwrap_or_default();
+        let mut records = Collection::read(std::slice::from_ref(&self.records)).unwrap_or_default().records;
         records.retain(|record| match record.verdict {
             Verdict::Passed | Verdict::Skipped { .. } => true,
             Verdict::Failed { .. } => !self.rerun_failed,
@@ -228,6 +237,24 @@ enum BenchCommand {
         #[arg(short = 'n', long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Memory of each case at its peak, and saved guests on disk; exit code 1 above 400 MB for a case or 150 MB for a
+    /// kernel's guests
+    Memory {
+        /// Kernels to measure; all of the matrix when none is given
+        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// Only these scenarios: parts of `group::name`
+        filters: Vec<String>,
+    },
+    /// One isolated case from the start of `modrig` to its verdict, beside the same case on a guest booted for it
+    Case {
+        /// Kernels to measure; all of the matrix when none is given
+        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
+        kernels: Vec<String>,
+        /// How often each way
+        #[arg(short = 'n', long, default_value_t = 11)]
+        rounds: usize,
+    },
     /// Our module tools beside the real kmod, on all modules of a kernel
     Modutils {
         /// How often each
@@ -277,6 +304,12 @@ impl Cli {
                 println!("median of {rounds}\n{}", modutils::HEADING);
                 modutils::run(&self.global.store()?, *rounds, filters, |row| println!("{row}"))?;
             }
+            Command::Bench { command: BenchCommand::Memory { kernels, filters } } => {
+                return self.global.bench_memory(kernels, filters);
+            }
+            Command::Bench { command: BenchCommand::Case { kernels, rounds } } => {
+                self.global.bench_case(kernels, *rounds)?;
+            }
             Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
                 self.global.bench_boot(kernels, *rounds)?;
             }
@@ -302,8 +335,16 @@ impl Global {
     fn run(&self, args: &RunArgs) -> Result<ExitCode> {
         let catalog = self.catalog()?;
         let kernels = columns(&catalog, &args.kernels)?;
-        let scenarios = select(&args.filters)?;
-        let mut rig = self.rig()?;
+        let cases = suite::cases(&kernels, &select(&args.filters)?);
+        let cases = match args.partition {
+            Some(part) => part.of(cases),
+            None => cases,
+        };
+        if cases.is_empty() {
+            println!("no case is in this part");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut rig = Rig { cold: args.cold, without_drivers: args.no_drivers, ..self.rig()? };
         rig.tools = Toolset::obtain(&rig.store, args.modutils)?;
         rig.keep = args.keep.map(Keep::at_most).unwrap_or_default();
         if args.modutils != toolset::Choice::Modrig {
@@ -314,8 +355,8 @@ impl Global {
             rig.store.resolve(&catalog, path)?;
         }
         let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
-        let bar = rig.store.progress.count("cases", (kernels.len() * scenarios.len()) as u64);
-        let suite = Suite { kernels: kernels.clone(), scenarios, jobs, earlier: args.earlier() };
+        let bar = rig.store.progress.count("cases", cases.len() as u64);
+        let suite = Suite { cases, jobs, earlier: args.earlier() };
         sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
@@ -402,6 +443,31 @@ impl Global {
         let report = compare::kmod(&self.store()?, extent, filters)?;
         print!("{}", report.text());
         Ok(ExitCode::from(u8::from(!report.is_clean())))
+    }
+
+    fn bench_memory(&self, kernels: &[String], filters: &[String]) -> Result<ExitCode> {
+        let (rig, scenarios) = (self.rig()?, select(filters)?);
+        println!("MB at the peak of the most expensive case\n{}", memory::HEADING);
+        let mut within = true;
+        for name in known(&rig.catalog, kernels)? {
+            let row = memory::kernel(&rig, &name, &scenarios)?;
+            println!("{row}");
+            within &= row.is_within_limits();
+        }
+        Ok(ExitCode::from(u8::from(!within)))
+    }
+
+    fn bench_case(&self, kernels: &[String], rounds: usize) -> Result<()> {
+        let accel = self.accel.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let mut options = vec![format!("--accel={accel}")];
+        options.extend(self.cache.iter().map(|cache| format!("--cache={}", cache.display())));
+        options.extend(self.catalog.iter().map(|list| format!("--kernels={}", list.display())));
+        println!("{}, as a whole process: median of {rounds}, the least, CPU; a boot in copies", case::CASE);
+        println!("{}", case::HEADING);
+        for name in known(&self.catalog()?, kernels)? {
+            println!("{}", case::row(&name, &case::runs(&name, &options, rounds)?));
+        }
+        Ok(())
     }
 
     fn bench_boot(&self, kernels: &[String], rounds: usize) -> Result<()> {

@@ -43,7 +43,8 @@ impl Console {
     }
 
     fn end_line(&mut self) {
-        let line = String::from_utf8_lossy(&self.partial).into_owned();
+        // A guest may send what would move the cursor of a terminal, or what no XML may hold.
+        let line = String::from_utf8_lossy(&self.partial).replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
         self.partial.clear();
         self.triage.line(&line);
         self.kept += line.len() + 1;

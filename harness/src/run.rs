@@ -25,7 +25,7 @@ use crate::{
     toolset::Toolset,
     triage::Event,
     vm::{
-        Host, Qemu,
+        Host, Qemu, Vm,
         accel::{self, Choice},
         snapshot::Snapshot,
     },
@@ -42,8 +42,12 @@ pub struct Rig {
     pub host: Host,
     /// The guests' module tools.
     pub tools: Toolset,
+    /// Leave out what needs a kernel with drivers: most of all that there is to fetch.
+    pub without_drivers: bool,
     /// Whether the guests of failing cases are kept.
     pub keep: Keep,
+    /// Boots a guest for each case, in the place of a copy of a saved one.
+    pub cold: bool,
 }
 
 /// What an image holds besides programs.
@@ -92,7 +96,15 @@ impl Rig {
         progress.say(format!("QEMU {}, {}: {}", qemu.version, decision.accel, decision.reason));
         let store = Store { cache, progress, options: fetch };
         let host = Host { qemu, accel: decision.accel };
-        Ok(Self { catalog: Kernels::embedded()?, store, host, tools: Toolset::ours(), keep: Keep::default() })
+        Ok(Self {
+            catalog: Kernels::embedded()?,
+            store,
+            host,
+            tools: Toolset::ours(),
+            keep: Keep::default(),
+            cold: false,
+            without_drivers: false,
+        })
     }
 
     /// Fetches a kernel, builds the modules for one machine, boots it there and saves it; all of it only if it is
@@ -150,18 +162,21 @@ impl Rig {
         Ok((image, set.failures))
     }
 
+    /// Why no kernel can be had for a machine in the column of this one, if so.
+    pub fn lacks(&self, kernel: &str, machine: Machine) -> Option<String> {
+        self.kernel_for(kernel, machine).err()
+    }
+
     /// The kernel that runs on a machine in the column of another: one with drivers, if the machine needs them.
-    ///
-    /// # Errors
-    /// Why there is none.
     fn kernel_for<'a>(&'a self, kernel: &'a str, machine: Machine) -> Result<&'a str, String> {
-        match machine.drivers {
-            false => Ok(kernel),
-            true => self
-                .catalog
-                .with_drivers(kernel)
-                .ok_or_else(|| format!("needs stock drivers, and the list of kernels names none for {kernel}")),
+        if !machine.drivers {
+            return Ok(kernel);
         }
+        if self.without_drivers {
+            return Err("left out by --no-drivers".into());
+        }
+        let with_drivers = self.catalog.with_drivers(kernel);
+        with_drivers.ok_or_else(|| format!("needs stock drivers, and the list of kernels has none for {kernel}"))
     }
 
     /// Runs one case. Whatever happens, it ends in a record.
@@ -213,7 +228,10 @@ impl Rig {
             group: scenario.group.to_owned(),
             scenario: scenario.name.to_owned(),
             source: scenario.claim.source.to_string(),
-            claim: scenario.claim.statement.to_owned(),
+            claim: prepared.map_or_else(
+                || scenario.claim.statement.to_owned(),
+                |prepared| scenario.claim.on(prepared.kernel.version()),
+            ),
             verdict: outcome.verdict,
             events: outcome.events,
             steps: outcome.steps,
@@ -245,9 +263,12 @@ impl Rig {
         if let Some((module, error)) = scenario.modules.iter().find_map(|name| prepared.missing.get_key_value(*name)) {
             return Verdict::Broken { why: format!("the module {module} does not build: {error}"), help: None }.into();
         }
-        let saved = &prepared.guest;
-        let restored = if keep { saved.restore_to_keep(&self.host) } else { saved.restore(&self.host) };
-        let mut guest = match restored {
+        let vm = match (self.cold, keep) {
+            (true, _) => Vm::boot(&self.host, scenario.machine, &prepared.kernel, &prepared.image.path),
+            (_, true) => prepared.guest.restore_to_keep(&self.host),
+            _ => prepared.guest.restore(&self.host),
+        };
+        let mut guest = match vm {
             Ok(vm) => Guest::new(vm),
             Err(trouble) => return Verdict::broken(&trouble.into_error()).into(),
         };

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    str::FromStr,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -18,10 +19,8 @@ use crate::{
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Suite<'a> {
-    /// Kernels, by name or path, in the order in which they are prepared.
-    pub kernels: Vec<String>,
-    /// Scenarios, in the order in which they run.
-    pub scenarios: Vec<&'a Scenario>,
+    /// The cases, each a kernel by name or path and a scenario, in the order in which they run.
+    pub cases: Vec<(String, &'a Scenario)>,
     /// How many guests run at once.
     pub jobs: usize,
     /// Records of an earlier run. A case that has one here, made with the very same guest and module tools, is not run
@@ -72,11 +71,15 @@ impl Suite<'_> {
                             Task::Prepare(name, machine) => {
                                 let _end = EndAll(&queue, &changed);
                                 let prepared = rig.prepare(&name, machine);
-                                on_event(Event::Prepared(&name, machine, &prepared));
+                                // What is left out on purpose is told by its cases.
+                                if rig.lacks(&name, machine).is_none() {
+                                    on_event(Event::Prepared(&name, machine, &prepared));
+                                }
+                                let scenarios = self.on(&name, machine);
                                 let kernel = std::sync::Arc::new(Kernel { name, prepared });
                                 let mut queue = lock(&queue);
                                 queue.preparing = false;
-                                queue.ready.extend(self.on(machine).map(|scenario| (kernel.clone(), scenario)));
+                                queue.ready.extend(scenarios.into_iter().map(|scenario| (kernel.clone(), scenario)));
                                 changed.notify_all();
                             }
                             Task::Case(kernel, scenario) => {
@@ -102,14 +105,14 @@ impl Suite<'_> {
 
     /// What is to be prepared: the usual machine of each kernel first, because most cases are there.
     fn unprepared(&self) -> VecDeque<(String, Machine)> {
-        let mut machines = vec![Machine::DEFAULT];
-        for scenario in &self.scenarios {
-            if !machines.contains(&scenario.machine) {
-                machines.push(scenario.machine);
+        let mut places: Vec<(String, Machine)> = Vec::new();
+        for (kernel, scenario) in &self.cases {
+            if !places.iter().any(|(name, machine)| name == kernel && *machine == scenario.machine) {
+                places.push((kernel.clone(), scenario.machine));
             }
         }
-        machines.retain(|machine| self.on(*machine).next().is_some());
-        machines.iter().flat_map(|machine| self.kernels.iter().map(|kernel| (kernel.clone(), *machine))).collect()
+        places.sort_by_key(|(_, machine)| *machine != Machine::DEFAULT);
+        places.into()
     }
 
     /// What an earlier run has found out with the same guest.
@@ -121,9 +124,46 @@ impl Suite<'_> {
         })
     }
 
-    /// The scenarios that ask for this machine.
-    fn on(&self, machine: Machine) -> impl Iterator<Item = &Scenario> {
-        self.scenarios.iter().copied().filter(move |scenario| scenario.machine == machine)
+    /// The scenarios of a kernel that ask for this machine.
+    fn on(&self, kernel: &str, machine: Machine) -> Vec<&Scenario> {
+        let here = self.cases.iter().filter(|(name, scenario)| name == kernel && scenario.machine == machine);
+        here.map(|(_, scenario)| *scenario).collect()
+    }
+}
+
+/// Each of these scenarios on each of these kernels, kernel by kernel.
+pub fn cases<'a>(kernels: &[String], scenarios: &[&'a Scenario]) -> Vec<(String, &'a Scenario)> {
+    let of = |kernel: &String| scenarios.iter().map(|scenario| (kernel.clone(), *scenario)).collect::<Vec<_>>();
+    kernels.iter().flat_map(of).collect()
+}
+
+/// One machine's part of a suite that several share, `2/4` on a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    number: usize,
+    of: usize,
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
+            _ => Err(format!("`{text}` should be like 2/4: the number of a part, from 1, and how many there are")),
+        }
+    }
+}
+
+impl Part {
+    /// A run of neighbours, as long as the other parts or one longer: since cases are in the order of their kernels, a
+    /// part has few of them to prepare.
+    pub fn of<T>(self, mut cases: Vec<T>) -> Vec<T> {
+        let end = |part: usize| cases.len() * part / self.of;
+        let (start, end) = (end(self.number - 1), end(self.number));
+        cases.truncate(end);
+        cases.split_off(start)
     }
 }
 
@@ -164,4 +204,29 @@ fn next<'a>(queue: &Mutex<Queue<'a>>, changed: &Condvar) -> Option<Task<'a>> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_together_are_the_whole_each_case_once_and_in_order() {
+        let all: Vec<usize> = (0..735).collect();
+        for of in [1, 2, 7, 735, 1000] {
+            let parts = (1..=of).map(|number| Part { number, of }.of(all.clone()));
+            let parts: Vec<Vec<usize>> = parts.collect();
+            assert_eq!(parts.concat(), all);
+            let sizes = || parts.iter().map(Vec::len);
+            assert!(sizes().max().unwrap() - sizes().min().unwrap() <= 1);
+        }
+    }
+
+    #[test]
+    fn what_is_no_part_is_refused_with_an_example() {
+        assert_eq!("2/4".parse(), Ok(Part { number: 2, of: 4 }));
+        for wrong in ["", "2", "0/4", "5/4", "2/0", "a/b", "-1/4"] {
+            assert!(wrong.parse::<Part>().unwrap_err().contains("should be like 2/4"), "{wrong}");
+        }
+    }
 }

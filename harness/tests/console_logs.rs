@@ -8,13 +8,19 @@
 mod record;
 
 use std::{
+    collections::BTreeSet,
     env,
     fmt::Write as _,
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
-use modrig::triage::{Event, Triage};
+use modrig::{
+    console::Console,
+    triage::{Event, Severity, Triage},
+};
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console")
@@ -91,4 +97,117 @@ fn difference(expected: &str, seen: &str) -> String {
         })
     };
     only(expected, seen, "-") + &only(seen, expected, "+")
+}
+
+/// A log without its header.
+fn log(name: &str) -> String {
+    let text = fs::read_to_string(directory().join(name)).unwrap();
+    text.split_once("\n\n").unwrap().1.to_owned()
+}
+
+/// The names in the first column of the table in docs/triage.md.
+fn documented() -> BTreeSet<String> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/triage.md")).unwrap();
+    let names = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    names.map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn every_kind_has_a_log_and_a_row_in_the_document() {
+    let texts = logs().into_iter().map(|file| fs::read_to_string(file).unwrap());
+    let heads: Vec<String> = texts.map(|text| text.split_once("\n\n").unwrap().0.to_owned()).collect();
+    let kinds = heads.iter().flat_map(|head| head.lines()).filter_map(|line| line.strip_prefix("TYPE: "));
+    assert_eq!(kinds.map(str::to_owned).collect::<BTreeSet<_>>(), documented());
+}
+
+/// A watchdog shall not have to wait for a report's end.
+#[test]
+fn a_fault_is_noticed_with_the_first_lines_of_its_report() {
+    let mut faults = 0;
+    for file in logs() {
+        let text = log(file.file_name().unwrap().to_str().unwrap());
+        for event in triage(&text).iter().filter(|event| event.severity >= Severity::Fault) {
+            let mut early = Triage::default();
+            // `cut here`, a text of the report's own, and its header.
+            text.lines().take(event.line + 3).for_each(|line| early.line(line));
+            let noticed = |seen: &Event| seen.line == event.line && event.title.starts_with(&seen.title[..8]);
+            assert!(early.events().iter().any(noticed), "{}: {}", file.display(), event.title);
+            faults += 1;
+        }
+    }
+    assert!(faults > 80, "{faults}");
+}
+
+/// Whatever a guest prints: no panic, and no more than a record may have.
+#[test]
+fn damaged_logs_give_bounded_events_with_printable_titles() {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for file in logs() {
+        let mut bytes = log(file.file_name().unwrap().to_str().unwrap()).into_bytes();
+        for _ in 0..bytes.len() / 40 {
+            let at = random(bytes.len());
+            bytes[at] = b"\n\0\xff[]+x: 0"[random(10)];
+        }
+        let mut console = Console::default();
+        for piece in bytes.chunks(1 + random(700)) {
+            console.feed(piece);
+        }
+        console.finish();
+        assert!(console.events().len() <= 150);
+        for event in console.events() {
+            assert!(event.title.len() < 800 && !event.title.contains(char::is_control), "{:?}", event.title);
+            assert!((1..=200).contains(&event.lines.len()));
+        }
+    }
+}
+
+/// Runs `modrig triage` with these arguments and this input: its output and its exit code.
+fn modrig_triage(args: &[&str], input: &str) -> (String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modrig"));
+    command.arg("triage").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may refuse its arguments without reading.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8(said).unwrap(), output.status.code())
+}
+
+#[test]
+fn modrig_triage_tells_one_line_for_each_event_and_fails_if_one_is_trouble() {
+    let (text, code) = modrig_triage(&["-"], &log("gpf_6_1.log"));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "-:1: info: taint O: out-of-tree module [splats]");
+    assert_eq!(lines[2], "-:3: fault: general protection fault in gpf [splats]");
+    assert_eq!((lines.len(), code), (3, Some(1)));
+
+    let (text, code) = modrig_triage(&["--json", "-"], &log("gpf_6_1.log"));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&json[0]["events"][2]["kind"], code), (&"general-protection".into(), Some(1)));
+
+    assert_eq!(modrig_triage(&["-"], &log("nothing_to_see.log")), (String::new(), Some(0)));
+    let (text, code) = modrig_triage(&["not-there.log"], "");
+    assert!(text.starts_with("error: cannot read `not-there.log`: "), "{text}");
+    assert_eq!(code, Some(2));
+}
+
+#[test]
+fn an_allow_list_makes_an_event_no_trouble() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = directory.path().join("allow.toml");
+    let list = list.to_str().unwrap();
+    fs::write(list, "[[allow]]\ntitle = 'general protection fault in g*'\nreason = 'known'\nsource = 'us'\n").unwrap();
+    let (text, code) = modrig_triage(&["--allow", list, "-"], &log("gpf_6_1.log"));
+    assert!(text.ends_with("general protection fault in gpf [splats] (allowed: known)\n"), "{text}");
+    assert_eq!(code, Some(0));
+    fs::write(list, "[[allow]]\ntitel = 'x'\n").unwrap();
+    let (text, code) = modrig_triage(&["--allow", list, "-"], "");
+    assert!(text.contains("the allow list `") && text.contains("titel"), "{text}");
+    assert_eq!(code, Some(2));
 }

@@ -21,7 +21,7 @@ use modrig::{
     run::{Contents, Prepared, Rig},
     scenario,
     scenario::Scenario,
-    suite::Suite,
+    suite::{self, Suite},
     vm::{Host, Vm},
 };
 
@@ -251,7 +251,7 @@ fn wrong(guest: &mut Guest) -> Check {
 fn a_wrong_expectation_fails_exactly_its_cells() {
     let rig = Rig::open().unwrap();
     let kernels: Vec<String> = rig.catalog.columns().map(str::to_owned).collect();
-    let suite = Suite { kernels: kernels.clone(), scenarios: vec![&RIGHT, &WRONG], jobs: 2, earlier: Vec::new() };
+    let suite = Suite { cases: suite::cases(&kernels, &[&RIGHT, &WRONG]), jobs: 2, earlier: Vec::new() };
     let records = suite.run(&rig, |_| {});
     assert_eq!(records.len(), 2 * kernels.len());
     for record in &records {

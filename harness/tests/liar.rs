@@ -130,7 +130,7 @@ fn what_a_kernel_could_have_done_fails_its_case_alone() {
     let lies = [
         (scenario!(stalls), "the guest hangs: silent for "),
         (scenario!(console), "the guest floods its console"),
-        (scenario!(false_splat), "the kernel reports: BUG: [31m\u{fffd}\u{fffd} false alarm at N"),
+        (scenario!(false_splat), "the kernel reports: BUG: \u{fffd}[31m\u{fffd}\u{fffd} false\u{fffd} alarm at N"),
     ];
     let scenarios: Vec<&Scenario> = lies.iter().map(|(scenario, _)| scenario).collect();
     for ((lie, expected), verdict) in lies.iter().zip(verdicts(&scenarios)) {

@@ -3,7 +3,12 @@
 //! Listing touches neither network nor disk: the kernels come from the embedded catalog, the scenarios from their
 //! tables. Running uses the cache; what is missing there is made by whoever comes first, while the others wait.
 
-use std::{path::Path, process::ExitCode, sync::OnceLock};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::OnceLock,
+};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use modrig::{
@@ -39,8 +44,7 @@ fn case(kernel: &str, scenario: &'static Scenario) -> Result<Completion, Failed>
     let rig = rig().map_err(|error| error.report())?;
     // Everything expensive in preparing is in the cache after the first time.
     let record = rig.case(kernel, &rig.prepare(kernel, scenario.machine), scenario);
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").join("target/modrig/records");
-    record.store(&directory).map_err(|error| error.report())?;
+    record.store(&records()).map_err(|error| error.report())?;
     match &record.verdict {
         Verdict::Passed => Ok(Completion::Completed),
         Verdict::Skipped { why } => Ok(Completion::ignored_with(why)),
@@ -48,6 +52,16 @@ fn case(kernel: &str, scenario: &'static Scenario) -> Result<Completion, Failed>
             Err(anstream::adapter::strip_str(&terminal::story(&record)).to_string().into())
         }
     }
+}
+
+/// Where records go: where `MODRIG_RECORDS` says, or where `modrig run` puts them, in the workspace in which this runs. From
+/// an archive of nextest's that is another one than it was built in.
+fn records() -> PathBuf {
+    if let Some(named) = env::var_os("MODRIG_RECORDS").filter(|directory| !directory.is_empty()) {
+        return named.into();
+    }
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).parent().expect("the package lies in a workspace").join("target/modrig/records")
 }
 
 /// One rig for the process; nextest has one case in it, `cargo test` all.

@@ -6,7 +6,7 @@ pub mod terminal;
 
 use crate::{
     behaviour::Version,
-    claim::{Change, Claim},
+    claim::Claim,
     literature::{self, Evidence},
     scenario::Scenario,
     scenarios,
@@ -86,14 +86,6 @@ impl Behaviour {
         };
         outcomes.min_by_key(rank).unwrap_or(Holds::NotRun)
     }
-}
-
-/// What became of a statement: `since 4.13 it waits, by COMMIT`.
-fn story(change: &Change) -> String {
-    let since = change.since.map_or_else(|| "never quite so".to_owned(), |since| format!("since {since}"));
-    let backport =
-        change.backport.map_or_else(String::new, |(major, minor)| format!(", and in {major}.{minor}'s updates"));
-    format!("{since}{backport}: {}", change.now)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use textwrap::{Options, WordSeparator, WordSplitter};
 
-use super::{Behaviour, Holds, all, results::Results, story, untestable};
+use super::{Behaviour, Holds, all, results::Results, untestable};
 use crate::{
     behaviour::{self, Source},
     claim::{Change, Claim, Literature},
@@ -146,7 +146,7 @@ fn entry(behaviour: &Behaviour, results: &Results) -> String {
     let claim = &behaviour.claim;
     let mut text = format!("- <a id=\"{}\"></a>\n  **{}.**\n", behaviour.id, capitalised(claim.statement));
     for change in claim.changes() {
-        let _ = writeln!(text, "  {}{} ({}).", capitalised(&story(change)), fact_of(change), cited(change.source));
+        let _ = writeln!(text, "  {}{} ({}).", capitalised(&change.to_string()), fact_of(change), cited(change.source));
     }
     text += &note(claim);
     let paths: Vec<String> = behaviour.shown_by.iter().map(|scenario| format!("`{}`", scenario.path())).collect();
@@ -219,7 +219,7 @@ fn impossible() -> String {
         for (claim, reason) in untestable().filter(|(claim, _)| claim.source == source) {
             let _ = writeln!(text, "- <a id=\"{}\"></a>\n  **{}.**", anchor(claim), capitalised(claim.statement));
             for change in claim.changes() {
-                let _ = writeln!(text, "  {} ({}).", capitalised(&story(change)), cited(change.source));
+                let _ = writeln!(text, "  {} ({}).", capitalised(&change.to_string()), cited(change.source));
             }
             text += &note(claim);
             let _ = writeln!(text, "  _Cannot be shown:_ {reason}.");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Behaviour, Holds, all, results::Results, story};
+use super::{Behaviour, Holds, all, results::Results};
 use crate::{kernel::version_of, scenario::Scenario};
 
 /// All that is known about what a scenario shows: its own statement first.
@@ -22,7 +22,7 @@ fn paragraph(behaviour: &Behaviour, results: &Results) -> String {
     let claim = &behaviour.claim;
     let mut text = format!("  \"{}\"\n    {}\n", claim.statement, claim.source);
     for change in claim.changes() {
-        let _ = writeln!(text, "    {}\n      {}", story(change), change.source);
+        let _ = writeln!(text, "    {change}\n      {}", change.source);
     }
     if let Some(note) = claim.note {
         let _ = writeln!(text, "    note: {note}");

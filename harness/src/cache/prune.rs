@@ -107,6 +107,11 @@ impl Cache {
         entries
     }
 
+    /// What an entry takes on disk.
+    pub fn bytes_of(&self, place: &Path) -> u64 {
+        bytes_on_disk(place)
+    }
+
     /// Removes what was unused for too long, then the longest unused until the rest fits; nothing that somebody uses.
     /// What had to be fetched stays.
     pub fn prune(&self, limits: &Limits) -> Pruned {

@@ -11,11 +11,9 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Store,
-    catalog::Package,
-    control::{Index, Stanza, compare_versions, stanzas},
-};
+use debfile::control::{Index, Stanza, compare_versions, stanzas};
+
+use super::{Store, catalog::Package};
 use crate::{
     cache::Digest,
     error::{Context as _, Error, Result},

@@ -8,7 +8,9 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{control::Index, version_of};
+use debfile::control::Index;
+
+use super::version_of;
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, Result},

@@ -1,11 +1,13 @@
-//! Debian packages: an `ar` archive with a compressed `tar` in it.
+//! Debian packages, unpacked.
 
 use std::{
-    fs::File,
-    io::{self, BufReader, Read},
-    path::{Component, Path, PathBuf},
+    fs::{self, File},
+    io::{self, BufReader},
+    path::{Path, PathBuf},
     thread,
 };
+
+use debfile::deb::{Entry, inside, visit};
 
 use crate::error::{Context as _, Error, Result};
 
@@ -32,57 +34,31 @@ pub(super) fn unpack_all(
 pub(super) fn unpack(deb: &Path, target: &Path, wanted: impl Fn(&Path) -> Option<PathBuf>) -> Result<()> {
     let failed = || format!("cannot unpack `{}`", deb.display());
     let file = File::open(deb).context(failed)?;
-    let mut archive = ar::Archive::new(BufReader::new(file));
-    while let Some(member) = archive.next_entry() {
-        let member = member.context(failed)?;
-        let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
-        if let Some(packing) = name.strip_prefix("data.tar") {
-            let data = decompressor(packing, member).context(failed)?;
-            return unpack_tar(data, target, wanted).context(failed);
-        }
+    let is_package = visit(BufReader::new(file), |path, entry| match wanted(path) {
+        Some(place) => place_file(entry, &target.join(place), |original| Some(target.join(wanted(original)?))),
+        None => Ok(()),
+    });
+    if is_package.context(failed)? {
+        return Ok(());
     }
     Err(Error::new(format!("`{}` is no Debian package: it has no data.tar", deb.display())))
 }
 
-fn decompressor<'a>(packing: &str, data: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-    Ok(match packing {
-        "" => Box::new(data),
-        ".gz" => Box::new(flate2::read::GzDecoder::new(data)),
-        ".xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(data)),
-        ".zst" => Box::new(ruzstd::decoding::StreamingDecoder::new(data).map_err(io::Error::other)?),
-        other => return Err(io::Error::other(format!("its data is packed as `{other}`, which modrig does not know"))),
-    })
-}
-
-fn unpack_tar(data: impl Read, target: &Path, wanted: impl Fn(&Path) -> Option<PathBuf>) -> io::Result<()> {
-    let mut archive = tar::Archive::new(BufReader::with_capacity(1 << 16, data));
-    archive.set_preserve_mtime(false);
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let path = entry.path()?;
-        let clean: PathBuf = path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
-        let Some(place) = wanted(&clean) else { continue };
-        if entry.header().entry_type().is_hard_link() {
-            let Some(original) = entry.link_name()? else { continue };
-            let original: PathBuf = original.components().filter(|part| matches!(part, Component::Normal(_))).collect();
-            if let Some(original) = wanted(&original) {
-                std::fs::hard_link(target.join(original), target.join(place))?;
-            }
-            continue;
-        }
-        let place = target.join(place);
-        if let Some(parent) = place.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        entry.unpack(place)?;
+/// Writes a file; a hard link only if `place_of` says where its original is.
+fn place_file(entry: &mut Entry<'_, '_>, place: &Path, place_of: impl Fn(&Path) -> Option<PathBuf>) -> io::Result<()> {
+    if entry.header().entry_type().is_hard_link() {
+        let original = entry.link_name()?.and_then(|original| place_of(&inside(&original)));
+        return original.map_or(Ok(()), |original| fs::hard_link(original, place));
     }
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    entry.unpack(place)?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn package(files: &[(&str, &str)]) -> Vec<u8> {

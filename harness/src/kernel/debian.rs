@@ -7,10 +7,11 @@ use std::{
 
 use serde::Deserialize;
 
+use debfile::control::{Index, Stanza, compare_versions};
+
 use super::{
     Catalog, Config, Headers, Kernel, Store,
     catalog::{Line, Locked, Package},
-    control::{Index, Stanza, compare_versions},
     local, stock, version_of, vmlinux,
 };
 use crate::{

@@ -4,7 +4,9 @@
 
 use std::{env, fmt, fs, path::Path};
 
-use super::{FetchOptions, control::stanzas};
+use debfile::control::stanzas;
+
+use super::FetchOptions;
 use crate::error::{Error, Result};
 
 /// Code names of the suites that are known to be Debian's. Other archives' lists use other names, or none.

@@ -2,7 +2,6 @@
 
 mod archive;
 mod catalog;
-mod control;
 mod deb;
 mod debian;
 mod local;
@@ -15,7 +14,7 @@ mod vmlinux;
 use std::path::PathBuf;
 
 pub use catalog::{Catalog, Line, Locked, Package, Row};
-pub use control::{Index, Stanza};
+pub use debfile::control::{Index, Stanza};
 pub use debian::{KernelLine, Kernels};
 pub(crate) use debian::{image_packages, lock, newest_release};
 pub use stock::{KEPT, LISTS, Stock, StockFile};

@@ -7,10 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    FetchOptions,
-    control::{Stanza, stanzas},
-};
+use debfile::control::{Stanza, stanzas};
+
+use super::FetchOptions;
 use crate::{
     error::{Context as _, Error, Result},
     process,

@@ -131,7 +131,6 @@ pub struct Record {
     /// case is run again.
     pub resume: Option<String>,
     /// Where that guest was kept, or why it was not; nothing when that was not asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
 }
 
@@ -168,6 +167,19 @@ impl Record {
         let text = serde_json::to_string_pretty(self).context(|| format!("cannot make JSON of {}", self.path()))?;
         write(&file, &text)?;
         Ok(file)
+    }
+}
+
+/// Removes what runs that were killed while they wrote a record have left in a directory.
+pub fn sweep(directory: &Path) {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    let drafts = files.filter(|file| file.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()));
+    for draft in drafts {
+        // Another process may be writing one; that takes a moment.
+        let age = draft.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > Duration::from_secs(10)) {
+            let _ = fs::remove_file(draft.path());
+        }
     }
 }
 
@@ -234,19 +246,6 @@ impl Totals {
 /// `1 case`, `2 cases`.
 pub fn cases(count: usize) -> String {
     format!("{count} {}", if count == 1 { "case" } else { "cases" })
-}
-
-/// Removes what runs that were killed while they wrote a record have left in a directory.
-pub fn sweep(directory: &Path) {
-    let files = fs::read_dir(directory).into_iter().flatten().flatten();
-    let drafts = files.filter(|file| file.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()));
-    for draft in drafts {
-        // Another process may be writing one; that takes a moment.
-        let age = draft.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
-        if age.is_some_and(|age| age > Duration::from_secs(10)) {
-            let _ = fs::remove_file(draft.path());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -317,8 +316,7 @@ mod tests {
     fn the_page_on_records_documents_what_is_in_them() {
         let mut triage = Triage::default();
         triage.line("[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000000");
-        let kept = Record { kept: Some("here".into()), ..record("6.1", "a") };
-        assert_eq!(documented("# Records"), keys(&kept));
+        assert_eq!(documented("# Records"), keys(&record("6.1", "a")));
         assert_eq!(documented("events"), keys(&triage.events()[0]));
         let broken = Verdict::Broken { why: String::new(), help: None };
         let verdicts = [Verdict::Passed, failed("6.1", "a").verdict, broken, Verdict::Skipped { why: String::new() }];

@@ -31,7 +31,7 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(name_with_a_dash_is_no_option)
         .modules(&["requester", "hello"])
         .claim(ExecModprobe, "a name that begins with a dash is taken for an option")
-        .until("2.6.0", Code("call_modprobe() of kernel/kmod.c"), "the arguments have `--` before the name"),
+        .until("2.4", Code("kernel/kmod.c of 2.4, exec_modprobe()"), "the arguments have `--` before the name"),
     scenario!(path_longer_than_255_is_cut)
         .claim(ExecModprobe, "modprobe_path is an array of 256 characters, which the sysctl fills as far as it can"),
     scenario!(sysctl_bounds_its_capabilities)

@@ -62,6 +62,8 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!(rmmod_goes_on_after_an_error)
         .modules(&["hello", "no_exit"])
         .claim(Busybox, "rmmod reports what it cannot unload, and unloads the rest"),
+    scenario!(lsmod_of_a_fresh_guest_is_a_heading)
+        .claim(Busybox, "lsmod prints a heading and then the lines of /proc/modules, of which there may be none"),
     scenario!(lsmod_shows_what_sysfs_says)
         .modules(&["dep_base", "dep_mid", "dep_top"])
         .claim(Busybox, "lsmod shows names, sizes, use counts and users of /proc/modules"),
@@ -220,6 +222,12 @@ fn rmmod_goes_on_after_an_error(guest: &mut Guest) -> Check {
     guest.is_absent("hello")?;
     guest.run("rmmod", &["-f", "no_exit"])?.succeeds()?;
     guest.is_absent("no_exit")
+}
+
+fn lsmod_of_a_fresh_guest_is_a_heading(guest: &mut Guest) -> Check {
+    let ran = guest.run("lsmod", &[])?;
+    ran.succeeds()?;
+    same("standard output", &ran.stdout(), "Module                  Size  Used by\n")
 }
 
 fn lsmod_shows_what_sysfs_says(guest: &mut Guest) -> Check {

@@ -8,6 +8,7 @@ use crate::{
     guest::{Act, Guest, same},
     scenario,
     scenario::{
+        Commit,
         Literature::{ExecModprobe, Framework, RequestModule},
         Scenario,
     },
@@ -16,7 +17,11 @@ use crate::{
 pub(super) const ALL: &[Scenario] = &[
     scenario!(mount_asks_for_the_file_system)
         .claim(ExecModprobe, "mounting a file system that the kernel does not know requests it by its name")
-        .note("the name has the prefix fs- since 3.9, so that mount cannot load any module"),
+        .until(
+            "3.9",
+            Commit("7f78e0351394", "fs: Limit sys_mount to only request filesystem modules."),
+            "fs-NAME is requested, so that mount cannot load just any module",
+        ),
     scenario!(character_nodes_ask_by_both_numbers)
         .claim(ExecModprobe, "opening a character device whose driver is not there requests char-major-MAJOR")
         .note("char-major-MAJOR-MINOR is requested first, and the other when that helper fails"),

@@ -77,8 +77,9 @@ impl Rule {
     }
 }
 
-/// Cut to what a title may have.
+/// Cut to what a title may have, and printable.
 fn shortened(mut title: String) -> String {
+    title.retain(|c| !c.is_control());
     while title.len() > TITLE_BYTES_MAX {
         title.pop();
     }

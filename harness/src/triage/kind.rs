@@ -16,7 +16,7 @@ pub enum Severity {
     Panic,
 }
 
-/// What an event is. docs/triage.md shows a line of each.
+/// What an event is. docs/triage.md has a table of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {

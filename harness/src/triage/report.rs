@@ -75,6 +75,8 @@ impl Report {
 
     /// Gives the event what a header says. The first header decides on kind and title.
     pub(super) fn name(&mut self, event: &mut Event, found: &Found) {
+        // Of two headers, the last one knows where the report ends.
+        self.end = found.end;
         if event.title.is_empty() {
             event.title.clone_from(&found.title);
             self.wants_function = found.wants_function;
@@ -274,7 +276,10 @@ fn is_exception(kind: Kind) -> bool {
 
 /// Whether a line of its own comes before the WARN or BUG that goes with it.
 fn announces(kind: Kind) -> bool {
-    matches!(kind, Kind::Refcount | Kind::ListCorruption | Kind::BufferOverflow | Kind::Usercopy | Kind::ControlFlow)
+    matches!(
+        kind,
+        Kind::Bug | Kind::Refcount | Kind::ListCorruption | Kind::BufferOverflow | Kind::Usercopy | Kind::ControlFlow
+    )
 }
 
 /// Lines between the call traces of one report.

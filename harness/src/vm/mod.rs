@@ -14,6 +14,7 @@ pub mod accel;
 mod channels;
 mod device;
 pub mod keep;
+mod pages;
 mod qemu;
 mod qmp;
 pub mod saved;
@@ -183,6 +184,11 @@ impl Vm {
     /// The same, to tell it what is expected and allowed, and that it is complete.
     pub fn console_mut(&mut self) -> &mut Console {
         &mut self.channels.console
+    }
+
+    /// Number of the QEMU process.
+    pub fn process_number(&self) -> Option<u32> {
+        self.process.number()
     }
 
     /// Whether the guest has ended its machine, or QEMU is gone: nothing will come from it any more.

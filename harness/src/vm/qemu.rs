@@ -164,8 +164,10 @@ fn arguments(instance: &Instance, ends: &Ends, disc: Option<RawFd>) -> Vec<OsStr
         add(&["-action", "shutdown=pause"]);
     }
     add(&["-machine", &format!("{},memory-backend=ram", board(instance.machine.board))]);
-    for (name, end) in [("console", &ends.console), ("link", &ends.link)] {
-        add(&["-chardev", &format!("socket,id={name},fd={}", end.as_raw_fd())]);
+    let console = format!("file,id=console,path=/proc/self/fd/{}", ends.console.as_raw_fd());
+    let link = format!("socket,id=link,fd={}", ends.link.as_raw_fd());
+    for (name, chardev) in [("console", &console), ("link", &link)] {
+        add(&["-chardev", chardev]);
         add(&["-device", &format!("isa-serial,chardev={name}")]);
     }
     add(&["-chardev", &format!("socket,id=qmp,fd={}", ends.qmp.as_raw_fd()), "-mon", "chardev=qmp,mode=control"]);
@@ -264,6 +266,11 @@ impl Process {
             });
         let handle = process::tied(command).start().context(failed)?;
         Ok(Self { handle, messages })
+    }
+
+    /// Its number, while it has one.
+    pub(super) fn number(&self) -> Option<u32> {
+        self.handle.pids().first().copied()
     }
 
     /// Ends it and says how it ended.

@@ -7,7 +7,6 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    os::{fd::AsRawFd as _, unix::fs::FileExt as _},
     path::Path,
 };
 
@@ -15,20 +14,22 @@ use flate2::Crc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cache::{Cache, Staging},
     error::{Context as _, Result},
     machine::Machine,
     memo,
+    vm::pages::{self, for_pages, is_zero, punch},
 };
 
 /// The state of the devices.
 pub(super) const STATE: &str = "state";
 /// The guest's memory: what QEMU maps.
 pub(super) const MEMORY: &str = "memory";
+/// The same, packed: for machines that few cases ask for, since all machines of a kernel shall take no more than 150 MB.
+const PACKED: &str = "memory.lz4";
 /// What the cache calls them.
 pub const KIND: &str = "guest";
 const ABOUT: &str = "about.json";
-
-const PAGE: usize = 4096;
 
 /// What is written down about a saved guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub struct About {
     pub qemu: String,
     state: Seal,
     memory: Seal,
+    memory_bytes: u64,
+    packed: bool,
     /// Names the time from one start of the host to the next in which the seals were last compared.
     host: String,
 }
@@ -70,20 +73,28 @@ struct Seal {
 /// The files cannot be read, or the description not be written.
 pub(super) fn seal(place: &Path, facts: Facts<'_>) -> Result<()> {
     let failed = || format!("cannot store a saved guest in `{}`", place.display());
-    let memory = File::options().read(true).write(true).open(place.join(MEMORY)).context(failed)?;
+    let file = place.join(MEMORY);
+    let memory = File::options().read(true).write(true).open(&file).context(failed)?;
     for_pages(&memory, |at, page| {
         if is_zero(page) {
             punch(&memory, at);
         }
     })
     .context(failed)?;
+    let memory_bytes = memory.metadata().context(failed)?.len();
+    let packed = facts.machine != Machine::DEFAULT;
+    if packed {
+        pages::pack(&file, &place.join(PACKED)).and_then(|()| fs::remove_file(&file)).context(failed)?;
+    }
     let about = About {
         release: facts.release.to_owned(),
         boot_ms: facts.boot_ms,
         machine: facts.machine.to_string(),
         qemu: facts.qemu.to_owned(),
         state: Seal::of(&place.join(STATE)).context(failed)?,
-        memory: Seal::of(&place.join(MEMORY)).context(failed)?,
+        memory: Seal::of(&place.join(memory_name(packed))).context(failed)?,
+        memory_bytes,
+        packed,
         host: host_start(),
     };
     about.write(place).context(failed)
@@ -100,12 +111,12 @@ pub(super) fn check(place: &Path, qemu: &str) -> Result<About, String> {
     }
     about.state.check(&place.join(STATE))?;
     let host = host_start();
-    let memory = place.join(MEMORY);
+    let memory = place.join(memory_name(about.packed));
     if host == about.host && about.memory.is_untouched(&memory) {
         return Ok(about);
     }
     about.memory.check(&memory)?;
-    let stamp = memo::stamp(&memory).map_err(|error| format!("{MEMORY}: {error}"))?;
+    let stamp = memo::stamp(&memory).map_err(|error| format!("{}: {error}", memory.display()))?;
     let about = About { memory: Seal { stamp, ..about.memory }, host, ..about };
     // Where this cannot be written, the checksum is taken again the next time.
     let _ = about.write(place);
@@ -128,10 +139,28 @@ pub fn about(place: &Path) -> Result<About, String> {
 pub fn verify(place: &Path) -> Result<(), String> {
     let about = about(place)?;
     about.state.check(&place.join(STATE))?;
-    about.memory.check(&place.join(MEMORY))
+    about.memory.check(&place.join(memory_name(about.packed)))
+}
+
+fn memory_name(packed: bool) -> &'static str {
+    if packed { PACKED } else { MEMORY }
 }
 
 impl About {
+    /// Unpacks the memory of the guest in `place`, if it is packed.
+    ///
+    /// # Errors
+    /// It cannot be read, or there is no space.
+    pub(super) fn unpack(&self, cache: &Cache, place: &Path) -> Result<Option<Staging>> {
+        if !self.packed {
+            return Ok(None);
+        }
+        let staging = cache.staging()?;
+        let failed = || format!("cannot unpack a saved guest into `{}`", staging.path().display());
+        pages::unpack(&place.join(PACKED), &staging.path().join(MEMORY), self.memory_bytes).context(failed)?;
+        Ok(Some(staging))
+    }
+
     fn write(&self, place: &Path) -> io::Result<()> {
         let mut whole = tempfile::NamedTempFile::new_in(place)?;
         whole.write_all(&serde_json::to_vec(self)?)?;
@@ -178,58 +207,15 @@ fn host_start() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim_end().to_owned()
 }
 
-fn is_zero(page: &[u8]) -> bool {
-    // One call of memcmp, also in a debug build.
-    page == &[0; PAGE][..page.len()]
-}
-
-/// Calls `visit` with offset and content of each page that takes space on disk; the last one may be shorter.
-fn for_pages(file: &File, mut visit: impl FnMut(u64, &[u8])) -> io::Result<()> {
-    let mut chunk = vec![0; 256 * PAGE];
-    let mut at = 0;
-    while let Some(start) = next_data(file, at)? {
-        at = start - start % PAGE as u64;
-        let count = file.read_at(&mut chunk, at)?;
-        if count == 0 {
-            break;
-        }
-        // A short read ends within a page only at the end of the file.
-        let whole = if count < chunk.len() { count } else { count - count % PAGE };
-        for page in chunk[..whole].chunks(PAGE) {
-            visit(at, page);
-            at += page.len() as u64;
-        }
-    }
-    Ok(())
-}
-
-/// Where the next byte lies that is not in a hole.
-fn next_data(file: &File, at: u64) -> io::Result<Option<u64>> {
-    // SAFETY: lseek takes numbers.
-    match unsafe { libc::lseek(file.as_raw_fd(), at as libc::off_t, libc::SEEK_DATA) } {
-        -1 => match io::Error::last_os_error() {
-            error if error.raw_os_error() == Some(libc::ENXIO) => Ok(None),
-            error => Err(error),
-        },
-        offset => Ok(Some(offset as u64)),
-    }
-}
-
-/// Makes a hole of a page; where the file system has none, the page stays.
-fn punch(file: &File, at: u64) {
-    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-    // SAFETY: fallocate takes numbers.
-    unsafe { libc::fallocate(file.as_raw_fd(), mode, at as libc::off_t, PAGE as libc::off_t) };
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
-        os::unix::fs::MetadataExt as _,
+        os::unix::fs::{FileExt as _, MetadataExt as _},
         time::{Duration, SystemTime},
     };
 
     use super::*;
+    use crate::vm::pages::PAGE;
 
     const QEMU: &str = "7.2.22";
 

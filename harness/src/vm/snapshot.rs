@@ -8,13 +8,15 @@ use std::{
     io::{self, Read as _, Write as _},
     os::fd::{AsRawFd as _, RawFd},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use modrig_agent::wire::{Job, Reply, Request};
 use serde_json::json;
 
 use super::{
-    Host, Trouble, Vm,
+    Host, SLICE, Trouble, Vm,
     accel::Accel,
     command_line,
     qemu::{AtEnd, Instance, MEMORY_MIB, Memory, Start},
@@ -22,7 +24,7 @@ use super::{
     watch,
 };
 use crate::{
-    cache::{Cache, Digest},
+    cache::{Cache, Digest, Staging},
     error::{Context as _, Error, FULL, Result},
     image::Image,
     kernel::{Kernel, Store},
@@ -36,6 +38,8 @@ const STATE_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     place: PathBuf,
+    /// Where its memory is unpacked, until nobody uses it any more.
+    unpacked: Option<Arc<Staging>>,
     machine: Machine,
     /// Names kernel, image, machine and QEMU.
     pub digest: Digest,
@@ -74,7 +78,13 @@ impl Snapshot {
                 format!("kernel {}: its image is {image}, but its modules would be built for {wanted}", kernel.name);
             return Err(Error::new(text).help("if it is a tree of yours, build it anew"));
         }
-        Ok(Self { place, machine, digest, about })
+        let unpacked = about.unpack(cache, &place)?.map(Arc::new);
+        Ok(Self { place, unpacked, machine, digest, about })
+    }
+
+    /// Where it lies.
+    pub fn place(&self) -> &Path {
+        &self.place
     }
 
     /// A private copy, running.
@@ -99,7 +109,8 @@ impl Snapshot {
         // The pipe is larger than any state that was saved, so this never waits.
         writer.write_all(&state).context(|| "cannot write the guest's state")?;
         drop(writer);
-        let memory = Memory::CopyOf(self.place.join(MEMORY));
+        let memory = self.unpacked.as_deref().map_or(self.place.as_path(), Staging::path).join(MEMORY);
+        let memory = Memory::CopyOf(memory);
         let start = Start::State(reader.as_raw_fd());
         let instance = Instance { machine: self.machine, accel: host.accel, memory, start, at_end };
         let mut vm = resume(host, &instance, reader)?;
@@ -119,7 +130,7 @@ fn digest(host: &Host, machine: Machine, kernel: &Kernel, image: &Digest) -> Dig
         Accel::Kvm => fs::read_to_string("/proc/cpuinfo").unwrap_or_default().lines().take(27).collect::<String>(),
         Accel::Tcg => String::new(),
     };
-    let layout = "3"; // counted up when the machine's command line changes
+    let layout = "5"; // counted up when the machine's command line changes, or what is done before it is saved
     let (name, words) = (machine.to_string(), command_line(machine));
     let (kernel, qemu) = (kernel.digest.as_str(), host.qemu.version.as_str());
     Digest::of([layout, kernel, image.as_str(), qemu, &accel, &processor, &name, &words])
@@ -142,6 +153,7 @@ fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, 
     let begun = Instant::now();
     let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join(MEMORY)), kernel, initrd)?;
     let boot_ms = begun.elapsed().as_millis() as u64;
+    rehearse(&mut vm)?;
     let state = save(&mut vm)?;
     let stored = || format!("cannot store a saved guest in `{}`", place.display());
     fs::write(place.join(STATE), state).context(stored)?;
@@ -150,6 +162,19 @@ fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, 
     // What is sealed must not change any more.
     drop(vm);
     Ok(saved::seal(place, Facts { release: &release, boot_ms, machine, qemu: &host.qemu.version })?)
+}
+
+/// Has the guest do once what every case does: run a tool, make a module system call. What is made at the first time, such as page tables and
+/// cached pages, is then part of the saved guest.
+fn rehearse(vm: &mut Vm) -> Result<(), Trouble> {
+    let tool = Job::Exec { argv: vec!["/sbin/lsmod".into()], env: Vec::new() };
+    let nothing = Job::DeleteModule { name: "none".into(), flags: 0 };
+    for job in [tool, nothing] {
+        if let Reply::Started { job, .. } = vm.ask(&Request::Start(job))? {
+            vm.ask(&Request::Wait { job, timeout_ms: SLICE.as_millis() as u32 })?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells the monitor that memory in a file is not part of a saved state.

@@ -3,64 +3,85 @@
 //! Output goes to files, not pipes: the agent has one thread, and a job may write while nobody listens.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read as _, Write as _},
-    os::{
-        fd::AsFd as _,
-        unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
-    },
-    path::PathBuf,
-    process::{Command, Stdio},
+    io,
+    os::{fd::AsFd as _, unix::fs::OpenOptionsExt as _},
     time::{Duration, Instant},
 };
 
-use modrig_agent::wire::{Arg, CONTENT_BYTES_MAX, Ending, How, Job, JobId, Reply, SystemCall};
-use modutils::sys::{self, Refusal};
+use modrig_agent::wire::{Arg, Ending, How, Job, JobId, Reply, SystemCall};
+use modutils::sys;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, wait},
 };
 
-const DIRECTORY: &str = "/run/jobs";
+use crate::{
+    outlets::{self, Outlets, Results},
+    spawn::{Caller, ModuleCall, Spawner, fork},
+};
 
 /// Jobs that run or have ended without having been waited for.
 pub(crate) struct Jobs {
     started: JobId,
-    known: HashMap<JobId, State>,
+    known: BTreeMap<JobId, State>,
+    spawner: Spawner,
+    outlets: Outlets,
 }
 
 struct State {
     pid: Pid,
     ended: Option<How>,
+    outlet: Outlet,
+}
+
+/// What is left of a job.
+enum Outlet {
+    /// A program's standard output and standard error.
+    Output { stdout: File, stderr: File },
+    /// What system calls returned.
+    Results(Results),
+    /// What a module system call returned, and what its process needs.
+    Call(Box<Caller>),
 }
 
 impl Jobs {
     pub(crate) fn new() -> io::Result<Self> {
-        fs::create_dir_all(DIRECTORY)?;
-        Ok(Self { started: 0, known: HashMap::new() })
+        Ok(Self { started: 0, known: BTreeMap::new(), spawner: Spawner::new()?, outlets: Outlets::new()? })
     }
 
     pub(crate) fn start(&mut self, job: Job) -> io::Result<Reply> {
         let id = self.started + 1;
-        let pid = match job {
-            Job::Exec { argv, env } => exec(id, &argv, &env)?,
-            Job::InitModule { path, params } => {
-                let image = fs::read(path)?;
-                fork(id, || value(sys::init_module(&image, &params)))?
-            }
+        let (pid, outlet) = match job {
+            Job::Exec { argv, env } => self.exec(&argv, &env)?,
+            Job::InitModule { path, params } => self.call(ModuleCall::init(fs::read(path)?, &params)?)?,
             Job::FinitModule { path, open, params, flags } => {
                 let writable = matches!(open & libc::O_ACCMODE, libc::O_WRONLY | libc::O_RDWR);
                 let readable = open & libc::O_ACCMODE != libc::O_WRONLY;
                 let file = File::options().read(readable).write(writable).custom_flags(open).open(path)?;
-                fork(id, || value(sys::finit_module(file.as_fd(), &params, flags)))?
+                self.call(ModuleCall::finit(file, &params, flags)?)?
             }
-            Job::DeleteModule { name, flags } => fork(id, || value(sys::delete_module_with(&name, flags)))?,
-            Job::Calls(calls) => fork(id, || make(calls))?,
+            Job::DeleteModule { name, flags } => self.call(ModuleCall::delete(&name, flags)?)?,
+            Job::Calls(calls) => {
+                let results = self.outlets.results()?;
+                (fork(&results, || make(calls))?, Outlet::Results(results))
+            }
         };
         self.started = id;
-        self.known.insert(id, State { pid, ended: None });
+        self.known.insert(id, State { pid, ended: None, outlet });
         Ok(Reply::Started { job: id, pid: pid.as_raw_nonzero().get() as u32 })
+    }
+
+    fn exec(&mut self, argv: &[String], env: &[(String, String)]) -> io::Result<(Pid, Outlet)> {
+        let (stdout, stderr) = (self.outlets.file()?, self.outlets.file()?);
+        let pid = self.spawner.exec(argv, env, &stdout, &stderr)?;
+        Ok((pid, Outlet::Output { stdout, stderr }))
+    }
+
+    fn call(&mut self, call: ModuleCall) -> io::Result<(Pid, Outlet)> {
+        let (pid, caller) = Caller::start(call, self.outlets.results()?)?;
+        Ok((pid, Outlet::Call(caller)))
     }
 
     pub(crate) fn wait(&mut self, job: JobId, timeout_ms: u32) -> io::Result<Reply> {
@@ -71,13 +92,24 @@ impl Jobs {
             await_exit(state.pid, deadline)?;
             self.reap();
         }
-        match self.known[&job].ended {
-            None => Ok(Reply::Running),
-            Some(how) => {
-                self.known.remove(&job);
-                collect(job, how).map(Reply::Ended)
-            }
+        let Some(how) = self.known[&job].ended else { return Ok(Reply::Running) };
+        match self.known.remove(&job).map(|state| state.outlet) {
+            Some(outlet) => self.collect(outlet, how).map(Reply::Ended),
+            None => Ok(unknown(job)),
         }
+    }
+
+    fn collect(&mut self, outlet: Outlet, how: How) -> io::Result<Ending> {
+        let mut ending = Ending { how, raw: Vec::new(), stdout: Vec::new(), stderr: Vec::new() };
+        match outlet {
+            Outlet::Output { stdout, stderr } => {
+                ending.stdout = outlets::content(&stdout)?;
+                ending.stderr = outlets::content(&stderr)?;
+            }
+            Outlet::Results(results) => ending.raw = self.outlets.take_back(results),
+            Outlet::Call(caller) => ending.raw = self.outlets.take_back(caller.results),
+        }
+        Ok(ending)
     }
 
     pub(crate) fn kill(&mut self, job: JobId, signal: i32) -> io::Result<Reply> {
@@ -117,46 +149,6 @@ fn await_exit(pid: Pid, deadline: Instant) -> io::Result<()> {
     Ok(())
 }
 
-fn output(job: JobId, kind: &str) -> PathBuf {
-    PathBuf::from(format!("{DIRECTORY}/{job}.{kind}"))
-}
-
-fn exec(job: JobId, argv: &[String], env: &[(String, String)]) -> io::Result<Pid> {
-    let [program, args @ ..] = argv else { return Err(io::ErrorKind::InvalidInput.into()) };
-    let child = Command::new(program)
-        .arg0(program)
-        .args(args)
-        .env_clear()
-        .envs(env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(File::create(output(job, "out"))?)
-        .stderr(File::create(output(job, "err"))?)
-        .spawn()?;
-    Ok(Pid::from_raw(child.id() as i32).expect("a child's process number is not 0"))
-}
-
-/// Forks, makes system calls in the child and has the child write down what the kernel returned.
-fn fork(job: JobId, system_calls: impl FnOnce() -> Vec<i64>) -> io::Result<Pid> {
-    let mut result = File::create(output(job, "raw"))?;
-    // SAFETY: this process has one thread, so the child may do anything.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        0 => {
-            let values: Vec<u8> = system_calls().into_iter().flat_map(i64::to_le_bytes).collect();
-            // Nothing can be told from here; a record that is missing is noticed.
-            let _ = result.write_all(&values);
-            // SAFETY: it does not return.
-            unsafe { libc::_exit(0) }
-        }
-        pid => Ok(Pid::from_raw(pid).expect("fork gave a child")),
-    }
-}
-
-/// The raw value of a module system call.
-fn value(result: Result<(), Refusal>) -> Vec<i64> {
-    vec![result.map_or_else(|refusal| refusal.0, |()| 0)]
-}
-
 /// Makes system calls until one fails; gives the result of each that was made.
 fn make(calls: Vec<SystemCall>) -> Vec<i64> {
     let mut results: Vec<i64> = Vec::new();
@@ -177,28 +169,4 @@ fn make(calls: Vec<SystemCall>) -> Vec<i64> {
         }
     }
     results
-}
-
-/// Reads and removes what a job left.
-fn collect(job: JobId, how: How) -> io::Result<Ending> {
-    let raw = take(job, "raw")?.unwrap_or_default();
-    Ok(Ending {
-        how,
-        raw: raw.as_chunks().0.iter().map(|value| i64::from_le_bytes(*value)).collect(),
-        stdout: take(job, "out")?.unwrap_or_default(),
-        stderr: take(job, "err")?.unwrap_or_default(),
-    })
-}
-
-fn take(job: JobId, kind: &str) -> io::Result<Option<Vec<u8>>> {
-    let path = output(job, kind);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    file.take(CONTENT_BYTES_MAX as u64).read_to_end(&mut bytes)?;
-    fs::remove_file(&path)?;
-    Ok(Some(bytes))
 }

@@ -1,6 +1,8 @@
 //! PID 1 of the guest: prepares the file systems, says Ready, and does what the host asks until the link ends.
 
 mod jobs;
+mod outlets;
+mod spawn;
 
 use std::{
     collections::HashMap,
@@ -25,6 +27,9 @@ const MOUNTS: [(&str, &str); 5] =
     [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run"), ("tracefs", "/sys/kernel/tracing")];
 
 fn main() {
+    // Rust's runtime ignores it, and programs that the agent starts would inherit that.
+    // SAFETY: the default action is no handler.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     if let Err(error) = serve() {
         // The console is all that is left to say it on; the host reads it there.
         eprintln!("modrig-agent: {error}");

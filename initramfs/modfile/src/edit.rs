@@ -4,6 +4,7 @@
 //! offset and relocation in the file stays true.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::{
     Error,
@@ -90,40 +91,59 @@ pub fn hide_modinfo(bytes: &[u8], key: &str) -> Result<Vec<u8>, Error> {
     Err(at(&modinfo, 0, ".modinfo has no such string"))
 }
 
-/// The module with another checksum for a symbol in `__versions`.
+/// The module with another checksum for a symbol it needs, in the table of versions that the kernel looks at.
 ///
 /// # Errors
 /// The module is damaged, or has no version of that symbol.
 pub fn change_version(bytes: &[u8], symbol: &str) -> Result<Vec<u8>, Error> {
-    // The checksum's bytes are the first four or the last four of a long; all are changed.
-    invert_in_version(bytes, symbol, |word_size| 0..word_size)
+    invert_in_version(bytes, symbol, |place| (place.crcs, place.crc))
 }
 
-/// The module with another name for a symbol in `__versions`, so that the symbol has no version any more.
+/// The module with another name for a symbol in the table of versions, so that the symbol has no version any more.
 ///
 /// # Errors
 /// As [`change_version`].
 pub fn rename_version(bytes: &[u8], symbol: &str) -> Result<Vec<u8>, Error> {
-    invert_in_version(bytes, symbol, |word_size| word_size..word_size + 1)
+    invert_in_version(bytes, symbol, |place| (place.names, place.name..place.name + 1))
 }
 
-/// Inverts the bytes at `part` of a symbol's entry in `__versions`.
-fn invert_in_version(
-    bytes: &[u8],
+/// Where a symbol's version lies: the sections that hold checksum and name, and the places in them.
+struct VersionPlace<'a> {
+    crcs: Section<'a>,
+    crc: Range<usize>,
+    names: Section<'a>,
+    name: usize,
+}
+
+/// Inverts some of the bytes of a symbol's version.
+fn invert_in_version<'a>(
+    bytes: &'a [u8],
     symbol: &str,
-    part: impl FnOnce(usize) -> core::ops::Range<usize>,
+    part: impl FnOnce(VersionPlace<'a>) -> (Section<'a>, Range<usize>),
 ) -> Result<Vec<u8>, Error> {
     let elf = Elf::parse(bytes)?;
-    let versions = section(&elf, "__versions", "module has no __versions")?;
-    let names = symbols::versions(&elf)?.map(|version| version.map(|version| version.name));
-    let names = names.collect::<Result<Vec<_>, _>>()?;
-    let entry = names.iter().position(|name| *name == symbol.as_bytes());
-    let entry = entry.ok_or(at(&versions, 0, "__versions has no such symbol"))? * VERSION_SIZE;
-    let part = part(elf.layout().word_size());
-    let inverted: Vec<u8> = versions.data.iter().skip(entry + part.start).take(part.len()).map(|byte| !byte).collect();
+    let (section, part) = part(version_place(&elf, symbol)?);
+    let inverted: Vec<u8> = section.data.get(part.clone()).unwrap_or_default().iter().map(|byte| !byte).collect();
     let mut edited = bytes.to_vec();
-    overwrite(&mut edited, &versions, entry + part.start, &inverted);
+    overwrite(&mut edited, &section, part.start, &inverted);
     Ok(edited)
+}
+
+fn version_place<'a>(elf: &Elf<'a>, symbol: &str) -> Result<VersionPlace<'a>, Error> {
+    let names = symbols::versions(elf)?.map(|version| version.map(|version| version.name));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let index = names.iter().position(|name| *name == symbol.as_bytes());
+    let [basic, crcs, ext_names] = elf.sections_named(["__versions", "__version_ext_crcs", "__version_ext_names"])?;
+    if let (Some(crcs), Some(names_section)) = (crcs, ext_names) {
+        let index = index.ok_or(at(&names_section, 0, "__version_ext_names has no such symbol"))?;
+        let name = names.iter().take(index).map(|name| name.len() + 1).sum();
+        return Ok(VersionPlace { crcs, crc: 4 * index..4 * index + 4, names: names_section, name });
+    }
+    let section = basic.ok_or(Error::new("module has no __versions", 0))?;
+    let start = index.ok_or(at(&section, 0, "__versions has no such symbol"))? * VERSION_SIZE;
+    // The checksum's bytes are the first four or the last four of a long; all are changed.
+    let name = start + elf.layout().word_size();
+    Ok(VersionPlace { crcs: section, crc: start..name, names: section, name })
 }
 
 /// A field of a section's header.
@@ -265,6 +285,22 @@ mod tests {
         }
         let bytes = Module::new("m").version("printk", 9).build();
         assert_eq!(change_version(&bytes, "other").unwrap_err().what, "__versions has no such symbol");
+    }
+
+    #[test]
+    fn of_both_forms_of_versions_that_changes_which_the_kernel_looks_at() {
+        for layout in Layout::ALL {
+            let module = Module::new("m").layout(layout).version("other", 1).version("printk", 2);
+            let bytes = module.extended_version("printk", 3).extended_version("other", 4).build();
+            let read = |bytes: &[u8]| {
+                let versions =
+                    symbols::versions(&Elf::parse(bytes).unwrap()).unwrap().map(Result::unwrap).collect::<Vec<_>>();
+                versions.iter().map(|version| (version.name.to_vec(), version.crc)).collect::<Vec<_>>()
+            };
+            let expected = |printk: &[u8], crc| [(printk.to_vec(), crc), (b"other".to_vec(), 4)];
+            assert_eq!(read(&change_version(&bytes, "printk").unwrap()), expected(b"printk", !3), "{layout:?}");
+            assert_eq!(read(&rename_version(&bytes, "printk").unwrap()), expected(b"\x8frintk", 3), "{layout:?}");
+        }
     }
 
     #[test]

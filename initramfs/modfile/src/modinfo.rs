@@ -2,7 +2,7 @@
 //!
 //! Read as tolerantly as kmod does: leading NULs, runs of NULs, a missing last NUL and strings without `=`.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use crate::{Error, bytes::nul, elf::Elf};
 
@@ -97,9 +97,10 @@ impl<'a> Modinfo<'a> {
     /// left out, as kmod does.
     pub fn parameters(&self) -> Vec<Parameter<'a>> {
         let mut parameters: Vec<Parameter<'a>> = Vec::new();
+        let mut places = BTreeMap::new();
         for entry in self.entries().filter(|entry| matches!(entry.key, b"parm" | b"parmtype")) {
             let Some((name, text)) = split_at(entry.value, b':') else { continue };
-            let at = parameters.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            let at = *places.entry(name).or_insert_with(|| {
                 parameters.push(Parameter { name, description: None, kind: None });
                 parameters.len() - 1
             });

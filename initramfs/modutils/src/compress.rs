@@ -43,37 +43,47 @@ pub fn unpack(file: Vec<u8>) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`unpack`].
 pub fn unpack_into(file: &[u8], module: &mut Vec<u8>) -> io::Result<()> {
+    unpack_within(file, module, UNPACKED_BYTES_MAX)
+}
+
+/// As [`unpack_into`], with another limit on what a compressed file unpacks to, in bytes.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_within(file: &[u8], module: &mut Vec<u8>, limit: u64) -> io::Result<()> {
     module.clear();
     match compression(file) {
         None => module.extend_from_slice(file),
-        Some("xz") => return unpack_xz(file, module).map_err(|why| io::Error::other(format!("xz: {why}"))),
-        Some("gzip") => bounded(flate2::bufread::MultiGzDecoder::new(file), 4 * file.len(), module)
+        Some("xz") => return unpack_xz(file, module, limit).map_err(|why| io::Error::other(format!("xz: {why}"))),
+        Some("gzip") => bounded(flate2::bufread::MultiGzDecoder::new(file), 4 * file.len(), module, limit)
             .map_err(|error| io::Error::other(format!("gzip: {error}")))?,
         Some(_) => {
             let named = |error: &dyn std::fmt::Display| io::Error::other(format!("zstd: {error}"));
             let decoder = ruzstd::decoding::StreamingDecoder::new(file).map_err(|error| named(&error))?;
-            bounded(decoder, 4 * file.len(), module).map_err(|error| named(&error))?;
+            bounded(decoder, 4 * file.len(), module, limit).map_err(|error| named(&error))?;
         }
     }
     Ok(())
 }
 
-fn bounded(decoder: impl Read, guess: usize, module: &mut Vec<u8>) -> io::Result<()> {
+fn bounded(decoder: impl Read, guess: usize, module: &mut Vec<u8>, limit: u64) -> io::Result<()> {
     module.reserve(guess);
-    decoder.take(UNPACKED_BYTES_MAX + 1).read_to_end(module)?;
-    if module.len() as u64 > UNPACKED_BYTES_MAX { Err(io::Error::other(too_large())) } else { Ok(()) }
+    decoder.take(limit + 1).read_to_end(module)?;
+    if module.len() as u64 > limit { Err(io::Error::other(too_large(limit))) } else { Ok(()) }
 }
 
-fn too_large() -> String {
-    format!("it unpacks to more than {} MiB", UNPACKED_BYTES_MAX >> 20)
+fn too_large(limit: u64) -> String {
+    format!("it unpacks to more than {} MiB", limit >> 20)
 }
 
 /// Straight from the file's bytes into the module's, without a buffer between them. The error is kmod's words.
-fn unpack_xz(file: &[u8], module: &mut Vec<u8>) -> Result<(), String> {
+fn unpack_xz(file: &[u8], module: &mut Vec<u8>, limit: u64) -> Result<(), String> {
     // No limit on the decoder's memory: it is the dictionary's size, which the limit on the output bounds.
     let decoder = Stream::new_stream_decoder(u64::MAX, liblzma::stream::CONCATENATED);
     let mut decoder = decoder.map_err(xz_words)?;
-    let size = xz_size(file).unwrap_or(4 * file.len() as u64).min(UNPACKED_BYTES_MAX) as usize;
+    // The hint is what the file says of itself: it is believed as far as modules are usually compressed.
+    let (usual, most) = (4 * file.len() as u64, (64 * file.len() as u64).min(limit));
+    let size = xz_size(file).unwrap_or(usual).min(most) as usize;
     if module.capacity() / WASTE_MAX > size {
         *module = Vec::new();
     }
@@ -83,7 +93,7 @@ fn unpack_xz(file: &[u8], module: &mut Vec<u8>) -> Result<(), String> {
         let rest = file.get(before.0 as usize..).unwrap_or_default();
         match decoder.process_vec(rest, module, Action::Finish).map_err(xz_words)? {
             Status::StreamEnd => return Ok(()),
-            _ if decoder.total_out() > UNPACKED_BYTES_MAX => return Err(too_large()),
+            _ if decoder.total_out() > limit => return Err(too_large(limit)),
             _ if module.len() == module.capacity() => module.reserve(1 << 16),
             _ if before == (decoder.total_in(), decoder.total_out()) => return Err("Unexpected end of input".into()),
             _ => {}

@@ -8,15 +8,26 @@ use super::{
 
 /// A text without what differs from run to run: addresses, offsets and numbers that stand alone.
 fn stable(text: &str) -> String {
-    let word = |word: &str| {
-        let core = word.trim_end_matches(['!', ',', '.', ':', ';', ')']);
-        let address = core.strip_prefix("0x").unwrap_or(core);
-        let hex = address.len() >= 8 && address.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = !core.is_empty() && core.bytes().all(|byte| byte.is_ascii_digit());
-        if hex || number || core.starts_with("0x") { format!("N{}", &word[core.len()..]) } else { word.to_owned() }
-    };
-    let printable: String = text.chars().filter(|c| !c.is_control()).collect();
-    printable.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+    let mut stable = String::new();
+    let mut rest = text.trim();
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c: char| !is_of_word(c)).unwrap_or(rest.len()).max(first.len_utf8());
+        let (word, behind) = rest.split_at(end);
+        stable += if differs(word) { "N" } else { word };
+        rest = behind;
+    }
+    stable
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Whether a word is a number or an address.
+fn differs(word: &str) -> bool {
+    let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = word.bytes().all(|byte| byte.is_ascii_digit());
+    word.starts_with("0x") || number || (hex && word.len() >= 8)
 }
 
 /// `KIND in f+0x1/0x2 ...`, or `KIND at ...`: the words before, and the place.

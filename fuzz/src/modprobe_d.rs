@@ -1,0 +1,70 @@
+//! Target `modprobe_d`: the bytes as a file of `modprobe.d`, or as `modules.softdep` or `modules.weakdep`.
+
+use modfile::modprobe_d::{Directive, Problem, Softdep, directive, first, logical_lines};
+
+use crate::{
+    Seed,
+    promises::{as_text, check_cut, check_same},
+};
+
+/// Reads the text, writes what was read and reads that.
+pub fn check(data: &[u8]) {
+    check_cut(data, logical_lines);
+    let (mut written, mut last) = (Vec::new(), 0);
+    for (number, line) in logical_lines(data) {
+        assert!(number > last && !line.contains(&0));
+        last = number;
+        escape(&line, &mut written);
+        check_line(&as_text(&line));
+    }
+    check_same(logical_lines(&written).map(|(_, line)| line), logical_lines(data).map(|(_, line)| line));
+}
+
+/// The line as it is written: nothing in it is special but the backslash and the line's end.
+fn escape(line: &[u8], written: &mut Vec<u8>) {
+    for byte in line {
+        written.extend((*byte == b'\\').then_some(b'\\'));
+        written.push(*byte);
+    }
+    written.push(b'\n');
+}
+
+fn check_line(line: &str) {
+    match directive(line) {
+        Ok(None) => assert_eq!(first(line), None),
+        Ok(Some(read)) => {
+            assert!(first(line).is_some());
+            let written = write(&read);
+            assert_eq!(written.as_deref().map_or(Ok(Some(read.clone())), directive), Ok(Some(read)), "{written:?}");
+        }
+        Err(Problem::Unknown | Problem::Obsolete | Problem::Incomplete | Problem::OddBracket) => {
+            assert!(first(line).is_some());
+        }
+    }
+}
+
+/// The directive as a line; None for a list of nothing, which cannot be written.
+fn write(directive: &Directive) -> Option<String> {
+    Some(match directive {
+        Directive::Alias { pattern, module } => format!("alias {pattern} {module}"),
+        Directive::Blacklist(module) => format!("blacklist {module}"),
+        Directive::Options { module, text } => format!("options {module} {text}"),
+        Directive::Install { pattern, command } => format!("install {pattern} {command}"),
+        Directive::Remove { pattern, command } => format!("remove {pattern} {command}"),
+        Directive::Softdep(Softdep { pattern, pre, post }) => {
+            format!("softdep {pattern} pre: {} post: {}", pre.join(" "), post.join(" "))
+        }
+        Directive::Weakdep { names, .. } if names.is_empty() => return None,
+        Directive::Weakdep { pattern, names } => format!("weakdep {pattern} {names}"),
+    })
+}
+
+/// Each directive, and what the syntax allows between them.
+pub fn seeds() -> Vec<Seed> {
+    crate::texts([
+        ("plain", "alias a-[0-9] b\nblacklist c\noptions a x=\"1 2\" y\nsoftdep a pre: b c post: d\nweakdep a b c\n"),
+        ("commands", "install a /sbin/modprobe --ignore-install a && true\nremove a* /bin/true\n"),
+        ("odd", "# comment\n\n  options \\\n a\tb \\\\ \\n\nalias x] y\ninclude z\nconfig\nnonsense\nalias a\nlast\\"),
+        ("blanks", "softdep a  pre: b\nsoftdep a x post:\nweakdep a  b\nweakdep a  \noptions a   b\0c\n"),
+    ])
+}

@@ -1,0 +1,45 @@
+//! Target `proc_modules`: the bytes as `/proc/modules`.
+
+use modfile::proc_modules::{ProcModule, State, parse, parse_line};
+
+use crate::{
+    Seed,
+    promises::{as_text, check_cut_text},
+};
+
+/// Reads the text, writes what was read and reads that.
+pub fn check(data: &[u8]) {
+    let text = as_text(data);
+    check_cut_text(&text, parse);
+    for line in parse(&text) {
+        match line {
+            Ok(module) => {
+                let written = write(&module);
+                assert_eq!(parse_line(&written), Ok(module), "{written}");
+            }
+            Err(error) => assert!(error.to_string().contains(error.0)),
+        }
+    }
+}
+
+fn write(module: &ProcModule) -> String {
+    let ProcModule { name, size, refcnt, users, permanent, state, address, taint } = module;
+    let refcnt = refcnt.map_or("-".into(), |count| count.to_string());
+    let users = users.iter().map(|user| format!("{user},")).chain(permanent.then(|| "[permanent],".into()));
+    let users = Some(users.collect::<String>()).filter(|users| !users.is_empty()).unwrap_or("-".into());
+    let (state, mark) = match state {
+        State::Live => ("Live", ""),
+        State::Loading => ("Loading", "+"),
+        State::Unloading => ("Unloading", "-"),
+    };
+    format!("{name} {size} {refcnt} {users} {state} {address:#x} ({taint}{mark})")
+}
+
+/// Each form of a line.
+pub fn seeds() -> Vec<Seed> {
+    crate::texts([
+        ("plain", "loop_a 16384 1 loop_b,[permanent], Live 0xffffffffc0000000 (OE)\nloop_b 16384 0 - Live 0x0\n"),
+        ("moving", "a 16384 1 - Loading 0x0 (+)\nb 16384 -1 - Unloading 0x0 (OE-)\nc 1 - - Live 0x0\n"),
+        ("odd", "\n a\na b\na 1 x\na 1 0\na 1 0 - Dead\na 1 0 - Live 12\na 1 0 - Live 0x0 OE\na 18446744073709551616 0 - Live 0x0"),
+    ])
+}

@@ -1,0 +1,62 @@
+//! What every reader promises, whatever the format.
+
+use std::{borrow::Cow, fmt::Debug};
+
+use modfile::Error;
+
+/// Whether `part` lies within the memory of `whole`: a reader that promises to borrow has not made things up.
+pub(crate) fn borrows(whole: &[u8], part: &[u8]) -> bool {
+    let (whole, part) = (whole.as_ptr_range(), part.as_ptr_range());
+    part.is_empty() || (whole.start <= part.start && part.end <= whole.end)
+}
+
+/// A place in the input that any change of its first bytes moves: where an oracle cuts it.
+pub(crate) fn cut(data: &[u8]) -> usize {
+    let sum = data.iter().take(32).fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+    usize::from(sum) * data.len() / 256
+}
+
+/// What was read of an input's beginning does not change with what follows, but for the item that the cut goes through.
+pub(crate) fn check_cut<'a, T, I>(data: &'a [u8], read: impl Fn(&'a [u8]) -> I)
+where
+    T: PartialEq + Debug,
+    I: Iterator<Item = T>,
+{
+    check_start(read(data), read(&data[..cut(data)]));
+}
+
+/// The same for readers of text.
+pub(crate) fn check_cut_text<'a, T, I>(text: &'a str, read: impl Fn(&'a str) -> I)
+where
+    T: PartialEq + Debug,
+    I: Iterator<Item = T>,
+{
+    let at = (0..=cut(text.as_bytes())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    check_start(read(text), read(&text[..at]));
+}
+
+/// All items of `start` but its last are those of `whole`.
+fn check_start<T: PartialEq + Debug>(mut whole: impl Iterator<Item = T>, start: impl Iterator<Item = T>) {
+    let mut start = start.peekable();
+    while let Some(item) = start.next().filter(|_| start.peek().is_some()) {
+        assert_eq!(whole.next(), Some(item), "what follows changes what came before");
+    }
+}
+
+/// What is written and read again is what it was.
+pub(crate) fn check_same<T: PartialEq + Debug>(mut again: impl Iterator<Item = T>, before: impl Iterator<Item = T>) {
+    for item in before {
+        assert_eq!(again.next(), Some(item));
+    }
+    assert_eq!(again.next(), None);
+}
+
+/// Bytes as the tools take them for text.
+pub(crate) fn as_text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// An error says what is wrong.
+pub(crate) fn check_error(error: Error) {
+    assert!(!error.what.is_empty() && error.to_string().starts_with(error.what));
+}
