@@ -177,7 +177,7 @@ pub const LOADER_OF_A_FAILING_FILE_GETS: Fact<i64> = Fact {
         Row {
             since: (0, 0),
             value: -(libc::EBUSY as i64),
-            source: Commit("0254127ab977", "module: Don't wait for GOING modules"),
+            source: Code("kernel/module.c of 5.10, add_unformed_module()"),
         },
         Row {
             since: (6, 5),
@@ -209,7 +209,7 @@ pub const INHERITED_TAINT: Fact<&str> = Fact {
     what: "a module that uses a proprietary module's symbols is reported as",
     rows: &[
         Row {
-            since: (0, 0),
+            since: (5, 9),
             value: "uses_plain: module uses symbols from proprietary module exporter, inheriting taint.",
             source: Commit("262e6ae7081d", "modules: inherit TAINT_PROPRIETARY_MODULE"),
         },

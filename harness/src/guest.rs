@@ -1,8 +1,10 @@
 //! What a scenario sees of a guest: modules come and go, the log tells, files are read. No machine in sight.
 
 mod act;
+mod devices;
 mod packing;
 mod results;
+mod storm;
 mod transcript;
 
 use std::{
@@ -16,7 +18,7 @@ use modfile::{
     proc_modules::{self, ProcModule, State},
 };
 use modrig_agent::{
-    call::{Call, DIRECTORY, HELPERS, HOTPLUG_LOG},
+    call::{Call, DIRECTORY, HELPERS},
     wire::{Ending, Job, OpenId, Reply, Request},
 };
 
@@ -27,7 +29,6 @@ use crate::{
     error::{Context as _, Error},
     image::{module_directory, module_path},
     kernel::version_of,
-    machine::Device,
     text,
     triage::{AllowList, Event},
     vm::{SLICE, Trouble, Vm},
@@ -379,23 +380,6 @@ impl Guest {
         Ok(Ran { what: running.what, ending })
     }
 
-    /// Loads and unloads modules from as many threads as there are names, all at once, each so many times. How many
-    /// loads and how many unloads of each thread succeeded.
-    ///
-    /// # Errors
-    /// It does not come to its end, or the guest is in trouble.
-    pub fn storm(&mut self, rounds: u32, names: &[&str]) -> Check<Vec<(u32, u32)>> {
-        let paths: Vec<String> = names.iter().map(|name| self.path_of(name)).collect();
-        let rounds = rounds.to_string();
-        let args: Vec<&str> = [&*rounds].into_iter().chain(paths.iter().map(String::as_str)).collect();
-        let running = self.start_program(helper("storm"), &args)?;
-        let ran = self.finish_run(running)?;
-        ran.succeeds()?;
-        let counts = |line: &str| line.split_once(' ').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-        let counts: Option<Vec<_>> = ran.stdout().lines().map(counts).collect();
-        counts.ok_or_else(|| Error::new("the storm's results make no sense").into())
-    }
-
     /// modprobe's configuration.
     ///
     /// # Errors
@@ -619,41 +603,6 @@ impl Guest {
             pause = (pause * 2).min(Duration::from_millis(200));
         }
         Ok(())
-    }
-
-    // Devices.
-
-    /// Gives the machine a device, under a name for [`Guest::unplug`].
-    ///
-    /// # Errors
-    /// The guest is in trouble.
-    pub fn plug(&mut self, device: Device, id: &str) -> Check {
-        Ok(self.vm.plug(device, id)?)
-    }
-
-    /// Starts a listener that runs modprobe for every device that appears from now on, as udev does.
-    ///
-    /// # Errors
-    /// It does not start, or the guest is in trouble.
-    pub fn listen_for_devices(&mut self) -> Check {
-        self.start_program(helper("hotplug"), &[])?;
-        self.eventually("the listener listens", |guest| guest.exists(HOTPLUG_LOG))
-    }
-
-    /// What the listener has run modprobe for, with the exit code: `ALIAS EXIT_CODE`, oldest first.
-    ///
-    /// # Errors
-    /// The guest is in trouble.
-    pub fn devices_heard_of(&mut self) -> Check<Vec<String>> {
-        Ok(self.read(HOTPLUG_LOG)?.lines().map(str::to_owned).collect())
-    }
-
-    /// Takes a device away again; the kernel has let go of it when this ends.
-    ///
-    /// # Errors
-    /// The guest is in trouble.
-    pub fn unplug(&mut self, id: &str) -> Check {
-        Ok(self.vm.unplug(id)?)
     }
 
     // Files.

@@ -42,6 +42,8 @@ pub struct Rig {
     pub host: Host,
     /// The guests' module tools.
     pub tools: Toolset,
+    /// Leave out what needs a kernel with drivers: most of all that there is to fetch.
+    pub without_drivers: bool,
     /// Whether the guests of failing cases are kept.
     pub keep: Keep,
     /// Boots a guest for each case, in the place of a copy of a saved one.
@@ -101,6 +103,7 @@ impl Rig {
             tools: Toolset::ours(),
             keep: Keep::default(),
             cold: false,
+            without_drivers: false,
         })
     }
 
@@ -159,18 +162,21 @@ impl Rig {
         Ok((image, set.failures))
     }
 
+    /// Why no kernel can be had for a machine in the column of this one, if so.
+    pub fn lacks(&self, kernel: &str, machine: Machine) -> Option<String> {
+        self.kernel_for(kernel, machine).err()
+    }
+
     /// The kernel that runs on a machine in the column of another: one with drivers, if the machine needs them.
-    ///
-    /// # Errors
-    /// Why there is none.
     fn kernel_for<'a>(&'a self, kernel: &'a str, machine: Machine) -> Result<&'a str, String> {
-        match machine.drivers {
-            false => Ok(kernel),
-            true => self
-                .catalog
-                .with_drivers(kernel)
-                .ok_or_else(|| format!("needs stock drivers, and the list of kernels names none for {kernel}")),
+        if !machine.drivers {
+            return Ok(kernel);
         }
+        if self.without_drivers {
+            return Err("left out by --no-drivers".into());
+        }
+        let with_drivers = self.catalog.with_drivers(kernel);
+        with_drivers.ok_or_else(|| format!("needs stock drivers, and the list of kernels has none for {kernel}"))
     }
 
     /// Runs one case. Whatever happens, it ends in a record.

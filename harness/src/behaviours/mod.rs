@@ -3,6 +3,7 @@
 pub mod page;
 pub mod results;
 pub mod terminal;
+mod text;
 
 use crate::{
     behaviour::Version,
@@ -49,7 +50,7 @@ pub fn all() -> Vec<Behaviour> {
     let others = literature::all().filter_map(|statement| match statement.evidence {
         Evidence::Scenarios(paths) => {
             let shown_by = scenarios::all().filter(|scenario| paths.contains(&&*scenario.path())).collect();
-            Some(Behaviour { id: page::anchor(&statement.claim), claim: statement.claim, shown_by })
+            Some(Behaviour { id: text::anchor(&statement.claim), claim: statement.claim, shown_by })
         }
         Evidence::Nothing(_) => None,
     });

@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use textwrap::{Options, WordSeparator, WordSplitter};
-
-use super::{Behaviour, Holds, all, results::Results, untestable};
+use super::{
+    Behaviour, Holds, all,
+    results::Results,
+    text::{anchor, capitalised, cited, heading_anchor, slug, wrapped},
+    untestable,
+};
 use crate::{
-    behaviour::{self, Source},
+    behaviour,
     claim::{Change, Claim, Literature},
     kernel::version_of,
 };
@@ -24,20 +27,6 @@ pub fn markdown(results: &Results) -> String {
     text += &facts();
     text += &impossible();
     text.lines().map(wrapped).collect()
-}
-
-/// A line of the page, broken where it is longer than others of the project's texts; tables cannot be broken.
-fn wrapped(line: &str) -> String {
-    if line.starts_with('|') || line.starts_with('#') {
-        return format!("{line}\n");
-    }
-    let indent = if line.starts_with("- ") || line.starts_with("  ") { "  " } else { "" };
-    let options = Options::new(120)
-        .subsequent_indent(indent)
-        .break_words(false)
-        .word_separator(WordSeparator::AsciiSpace)
-        .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::fill(line, options) + "\n"
 }
 
 const HOW_TO_READ: &str = "\
@@ -204,7 +193,7 @@ fn facts() -> String {
         text += "| since | value | by |\n|---|---|---|\n";
         for row in fact.table() {
             let since =
-                if row.since == (0, 0) { "ever".to_owned() } else { format!("{}.{}", row.since.0, row.since.1) };
+                if row.since == (0, 0) { "before".to_owned() } else { format!("{}.{}", row.since.0, row.since.1) };
             let _ = writeln!(text, "| {since} | {} | {} |", row.value.replace('|', "\\|"), cited(row.source));
         }
     }
@@ -228,56 +217,8 @@ fn impossible() -> String {
     text
 }
 
-/// A commit as a link that the kernel's own server resolves.
-fn cited(source: Source) -> String {
-    match source {
-        Source::Commit(hash, subject) => format!("[{hash}](https://git.kernel.org/linus/{hash}) \"{subject}\""),
-        Source::Code(place) => format!("`{place}`"),
-        Source::Observed(_) => source.to_string(),
-    }
-}
-
 fn link(behaviour: &Behaviour) -> String {
     format!("[{}](#{})", behaviour.claim.statement, behaviour.id)
-}
-
-/// The place of a statement that no scenario carries.
-pub(super) fn anchor(claim: &Claim) -> String {
-    format!("{}-{}", claim.source.key(), slug(claim.statement))
-}
-
-/// The first 60 characters that a fragment may have.
-fn slug(text: &str) -> String {
-    let mut slug = String::new();
-    for character in text.chars() {
-        match character {
-            _ if character.is_ascii_alphanumeric() => slug.push(character.to_ascii_lowercase()),
-            _ if slug.ends_with('-') || slug.is_empty() => {}
-            _ => slug.push('-'),
-        }
-    }
-    slug.chars().take(60).collect::<String>().trim_end_matches('-').to_owned()
-}
-
-/// What renderers of Markdown make of a heading.
-fn heading_anchor(heading: &str) -> String {
-    let kept = heading.to_lowercase().replace(' ', "-");
-    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
-}
-
-/// Programs, whose names are not capitalised.
-const TOOLS: [&str; 7] = ["modprobe", "insmod", "rmmod", "lsmod", "modinfo", "depmod", "udev"];
-
-/// As a sentence begins; a name in code keeps its case.
-fn capitalised(text: &str) -> String {
-    let word = text.split(' ').next().unwrap_or_default();
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(first) if !word.contains(['_', '(', '.', '`', ':', '-', '/']) && !TOOLS.contains(&word) => {
-            first.to_uppercase().chain(characters).collect()
-        }
-        _ => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl Results {
         let Some((_, release)) = self.kernels.iter_mut().find(|(name, _)| *name == record.kernel) else { return };
         // Some machines have another flavour of the same kernel.
         let is_usual = record.machine == Machine::DEFAULT.to_string();
-        if let Some(of_record) = record.release.as_ref().filter(|_| is_usual || release.is_empty()) {
+        if let Some(of_record) = record.release.as_ref().filter(|_| is_usual) {
             release.clone_from(of_record);
         }
         let first_line = |why: &String| why.lines().next().unwrap_or_default().replace('\t', " ");
@@ -101,6 +101,22 @@ impl Results {
             Verdict::Failed { why, .. } | Verdict::Broken { why, .. } => Outcome::Failed(first_line(why)),
         };
         self.insert(&format!("{}::{}", record.group, record.scenario), &record.kernel, outcome);
+    }
+
+    /// These, and those of an older run for cases that have none here. Of a kernel that has another release by now,
+    /// nothing older is known.
+    pub fn completed_by(mut self, older: Self) -> Self {
+        for (name, release) in &mut self.kernels {
+            let known = older.kernels.iter().find(|(kernel, _)| kernel == name);
+            let Some((_, before)) = known.filter(|(_, before)| release.is_empty() || release == before) else {
+                continue;
+            };
+            release.clone_from(before);
+            for ((path, kernel), outcome) in older.cases.iter().filter(|((_, kernel), _)| kernel == name) {
+                self.cases.entry((path.clone(), kernel.clone())).or_insert_with(|| outcome.clone());
+            }
+        }
+        self
     }
 
     /// Says how a case ended.
@@ -172,6 +188,23 @@ mod tests {
         let again = Results::parse(&text).unwrap();
         assert_eq!((&again.kernels, &again.cases), (&results.kernels, &results.cases));
         assert!(Results::parse("kernel\t6.1\nrelease\tx\na::b\t+\t+\n").is_err());
+    }
+
+    #[test]
+    fn older_results_are_kept_for_the_same_release_alone() {
+        let run = |release: &str, path: &str, outcome: Outcome| {
+            let mut results = Results { kernels: vec![("6.1".into(), release.into())], ..Results::default() };
+            results.insert(path, "6.1", outcome);
+            results
+        };
+        for (release, kept) in [("6.1.0-56", true), ("", true), ("6.1.0-57", false)] {
+            let newer = run(release, "a::b", Outcome::Failed("now".into()));
+            let mut older = run("6.1.0-56", "a::b", Outcome::Passed);
+            older.insert("a::c", "6.1", Outcome::Passed);
+            let both = newer.completed_by(older);
+            assert_eq!(both.of("a::b", "6.1"), Some(&Outcome::Failed("now".into())));
+            assert_eq!(both.of("a::c", "6.1").is_some(), kept, "{release}");
+        }
     }
 
     #[test]

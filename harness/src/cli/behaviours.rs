@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct BehavioursArgs {
-    /// Take how each case ended from the records of a run, instead of from harness/results.tsv
+    /// Take how cases ended from the records of a run; of those that it did not run, from harness/results.tsv
     #[arg(long, value_name = "DIR")]
     records: Option<PathBuf>,
     /// Write docs/behaviours.md, and with --records harness/results.tsv, of the source tree in this directory
@@ -36,7 +36,7 @@ pub(super) fn run(args: &BehavioursArgs) -> Result<ExitCode> {
     let results = match &args.records {
         None => committed,
         Some(directory) if args.check => return check(&committed, &of(directory)?),
-        Some(directory) => of(directory)?,
+        Some(directory) => of(directory)?.completed_by(committed),
     };
     if !args.write {
         print!("{}", page::markdown(&results));

@@ -85,19 +85,6 @@ impl Returned {
         self.died_of(libc::SIGKILL)
     }
 
-    /// Its process died of whatever signal before the call returned to it.
-    ///
-    /// # Errors
-    /// It did not.
-    pub fn died(&self) -> Check {
-        match self.how {
-            How::Signalled(_) => Ok(()),
-            How::Exited(_) => {
-                Err(Stop::failed(format!("{} should not return, but returned {}", self.what, self.seen())))
-            }
-        }
-    }
-
     /// Its process died of this signal before the call returned to it.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ pub(super) const ALL: &[Statement] = &[
             Commit("3f2b9c9cdf38", "module: remove rmmod --wait option."),
             "the kernel never waits; modprobe -r --wait tries again",
         )
-        .shown_by(&["tools::modprobe_waits_for_the_last_user", "unload::open_device_is_eagain"]),
+        .shown_by(&["tools::modprobe_waits_for_the_last_user", "unload::unloading_does_not_wait"]),
     says("rmmod -a unloads all modules that nobody uses")
         .until(
             "2.6",
@@ -60,8 +60,6 @@ pub(super) const ALL: &[Statement] = &[
     says("a missing module is an error of modprobe").shown_by(&["tools::all_operands_are_tried"]),
     says("compressed modules are unpacked before they are handed over").shown_by(&["tools::compressed_files_load"]),
     says("the tools need CAP_SYS_MODULE, which the system calls check")
-        .shown_by(&["policy::capability_is_looked_at_first"]),
-    says("init_module copies the image from user space: a bad pointer is EFAULT")
         .shown_by(&["policy::capability_is_looked_at_first"]),
     says("insmod of 2.4 links the module in user space and gives the kernel the result")
         .until("2.6", Code("kernel/module.c of 2.6, load_module()"), "the kernel links it")

@@ -21,8 +21,6 @@ pub(super) const ALL: &[Statement] = &[
         .shown_by(&["insert::init_returning_enodev"]),
     says("exit runs in the context of who unloads, before the memory is freed")
         .shown_by(&["insert::loads_and_unloads", "unload::leaving_module_is_ebusy"]),
-    says("the order of /proc/modules is newest first")
-        .shown_by(&["tools::lsmod_shows_what_sysfs_says"]),
     says("using another module's symbol takes a reference to that module, once")
         .shown_by(&["unload::holders_are_shown_by_lsmod", "symbols::dependency_must_be_loaded"]),
     says("the holders directory of a module links to the modules that use it")
@@ -31,13 +29,8 @@ pub(super) const ALL: &[Statement] = &[
         .shown_by(&["symbols::dependency_must_be_loaded", "unload::used_module_is_eagain"]),
     says("the owner field of file_operations takes a reference for each open file")
         .shown_by(&["unload::open_device_is_eagain", "traces::tracepoints_count_references"]),
-    says("try_module_get fails for a module that is going")
-        .shown_by(&["symbols::leaving_owner_gives_no_symbol", "unload::exit_of_a_forced_module_gets_no_reference"]),
     says("a module can take a reference to itself, and then stays")
         .shown_by(&["unload::held_module_goes_by_force"]),
-    says("module_put without a reference is a fault of the module's")
-        .until("3.19", Commit("e513cc1c07e2", "module: Remove stop_machine from module unloading"), "unloading it then is a BUG")
-        .shown_by(&["faults::put_too_often_is_a_bug"]),
     says("the count of references is kept per processor, and unloading stops all processors to sum it up")
         .until("3.19", Commit("e513cc1c07e2", "module: Remove stop_machine from module unloading"), "it is one atomic counter, and nothing is stopped")
         .untestable("neither can be told from outside"),
@@ -82,7 +75,7 @@ pub(super) const ALL: &[Statement] = &[
     says("version magic without modversions must be the same to the last word")
         .shown_by(&["versions::release_counts_without_checksums"]),
     says("a module under a mounted file system has users, down to the driver of the device")
-        .shown_by(&["media::mounted_file_system_must_not_go", "hotplug::mounted_stick_holds_its_drivers"]),
+        .shown_by(&["media::mounted_file_system_must_not_go", "media::open_drive_must_not_go"]),
     says("a taint has a letter, which is shown in traces and in /proc/modules")
         .shown_by(&["licences::out_of_tree_and_unsigned_taint", "faults::warning_in_init_only_taints"]),
     says("/proc/sys/kernel/tainted is the sum of the bits of all taints")
@@ -101,8 +94,6 @@ pub(super) const ALL: &[Statement] = &[
         .shown_by(&["request_module::loads_by_alias", ]),
     says("the kernel can run a program for each event itself: /sys/kernel/uevent_helper")
         .untestable("no kernel of the matrix is built with UEVENT_HELPER"),
-    says("a loaded module is a directory in /sys/module: initstate, refcnt, sections, parameters, holders")
-        .shown_by(&["insert::loads_and_unloads", "states::sysfs_shows_the_state", "inspect::sections_are_files", "parameters::permissions_decide_on_the_file", "unload::holders_are_shown_by_lsmod"]),
     says("register_module_notifier is told of each change of a module's state")
         .shown_by(&["states::notifiers_hear_of_each_state"]),
     says("kallsyms knows the functions of modules, so that a trace can name them")

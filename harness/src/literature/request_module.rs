@@ -31,7 +31,7 @@ pub(super) const ALL: &[Statement] = &[
     says("a request for a module that is loaded runs modprobe again, which succeeds")
         .shown_by(&["request_module::loads_by_name"]),
     says("the number of modprobes at once is counted over all callers")
-        .shown_by(&["request_module::chain_of_60_meets_the_limit"]),
+        .shown_by(&["limits::sixty_requests_at_once_are_served", "request_module::chain_of_60_meets_the_limit"]),
     says("at most half of max_threads modprobes run at once, where that is less than 50")
         .until(
             "4.13",
@@ -46,8 +46,6 @@ pub(super) const ALL: &[Statement] = &[
             "the message says that kmod is busy with 50 threads",
         )
         .shown_by(&["request_module::chain_of_60_meets_the_limit"]),
-    says("who needs something looks for it, requests it, and looks again: try_then_request_module")
-        .shown_by(&["on_demand::mount_loads_its_file_system", "on_demand::algorithm_is_loaded_by_who_needs_it"]),
     says("with CONFIG_MODULES=n request_module fails with -ENOSYS")
         .untestable("a kernel without modules loads no module that could call it"),
     says("usermodehelper_disable makes requests fail while the system goes to sleep")
