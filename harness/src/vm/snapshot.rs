@@ -112,7 +112,8 @@ impl Snapshot {
         let memory = self.unpacked.as_deref().map_or(self.place.as_path(), Staging::path).join(MEMORY);
         let memory = Memory::CopyOf(memory);
         let start = Start::State(reader.as_raw_fd());
-        let instance = Instance { machine: self.machine, accel: host.accel, memory, start, at_end };
+        let instance =
+            Instance { machine: self.machine, accel: host.accel, memory, start, at_end, plugged: Vec::new() };
         let mut vm = resume(host, &instance, reader)?;
         vm.release.clone_from(&self.about.release);
         Ok(vm)
@@ -130,7 +131,7 @@ fn digest(host: &Host, machine: Machine, kernel: &Kernel, image: &Digest) -> Dig
         Accel::Kvm => fs::read_to_string("/proc/cpuinfo").unwrap_or_default().lines().take(27).collect::<String>(),
         Accel::Tcg => String::new(),
     };
-    let layout = "5"; // counted up when the machine's command line changes, or what is done before it is saved
+    let layout = "6"; // counted up when the machine's command line changes, or what is done before it is saved
     let (name, words) = (machine.to_string(), command_line(machine));
     let (kernel, qemu) = (kernel.digest.as_str(), host.qemu.version.as_str());
     Digest::of([layout, kernel, image.as_str(), qemu, &accel, &processor, &name, &words])
@@ -164,12 +165,11 @@ fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, 
     Ok(saved::seal(place, Facts { release: &release, boot_ms, machine, qemu: &host.qemu.version })?)
 }
 
-/// Has the guest do once what every case does: run a tool, make a module system call. What is made at the first time, such as page tables and
+/// Has the guest do once what every case does: run a tool, fork. What is made at the first time, such as page tables and
 /// cached pages, is then part of the saved guest.
 fn rehearse(vm: &mut Vm) -> Result<(), Trouble> {
     let tool = Job::Exec { argv: vec!["/sbin/lsmod".into()], env: Vec::new() };
-    let nothing = Job::DeleteModule { name: "none".into(), flags: 0 };
-    for job in [tool, nothing] {
+    for job in [tool, Job::Calls(Vec::new())] {
         if let Reply::Started { job, .. } = vm.ask(&Request::Start(job))? {
             vm.ask(&Request::Wait { job, timeout_ms: SLICE.as_millis() as u32 })?;
         }
