@@ -95,6 +95,7 @@ function facts(record) {
     ["machine", record.machine],
     ["module tools", record.modutils],
     ["QEMU", `${record.qemu}, ${record.accel}`],
+    ["kept", record.kept],
     ["ended", record.ended.replace("T", " ").replace(/\.\d+Z|Z$/, " UTC")],
   ];
   return make("dl", "", ...pairs.filter(pair => pair[1]).map(

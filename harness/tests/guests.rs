@@ -73,6 +73,22 @@ fn broken(record: Record) -> String {
     }
 }
 
+#[test]
+fn what_needs_drivers_is_skipped_where_there_are_none_and_says_why() {
+    let scenario = scenario!(hello).machine(Machine::PC);
+    let skipped = |rig: &Rig, kernel: &str| {
+        let record = rig.case(kernel, &rig.prepare(kernel, scenario.machine), &scenario);
+        match record.verdict {
+            Verdict::Skipped { why } => why,
+            other => panic!("it should be skipped: {other:?}"),
+        }
+    };
+    let mut rig = Rig::open().unwrap();
+    assert_eq!(skipped(&rig, "./bzImage"), "needs stock drivers, and the list of kernels has none for ./bzImage");
+    rig.without_drivers = true;
+    assert_eq!(skipped(&rig, KERNEL), "left out by --no-drivers");
+}
+
 fn load_panics(guest: &mut Guest) -> Check {
     guest.load("panics")?.succeeds()
 }

@@ -1,6 +1,6 @@
 //! Guests whose agent lies on the wire, in QEMU: every lie costs its own case and bounded time and memory, no more.
 
-use std::fs;
+use std::{fs, thread, time::Duration};
 
 use modrig::{
     cache::Digest,
@@ -75,7 +75,8 @@ macro_rules! lies {
     ($($name:ident: $file:literal),* $(,)?) => { $(
         fn $name(guest: &mut Guest) -> Check {
             guest.read(concat!("/lie/", $file))?;
-            // What it sends too much is noticed when it is asked again.
+            // What it sends too much is noticed when it is asked again, if it has come by then: answers have no numbers.
+            thread::sleep(Duration::from_millis(500));
             guest.file_is("/truth", "the truth")
         }
     )* };

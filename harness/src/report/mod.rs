@@ -182,6 +182,7 @@ pub fn sweep(directory: &Path) {
         }
     }
 }
+
 /// Writes a file that appears whole or not at all, and its directory if there is none.
 ///
 /// # Errors
@@ -252,7 +253,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::guest::Kind;
+    use crate::{guest::Kind, triage::Triage};
 
     /// A record as a run leaves it, of a case that passed.
     pub(super) fn record(kernel: &str, scenario: &str) -> Record {
@@ -313,7 +314,10 @@ mod tests {
 
     #[test]
     fn the_page_on_records_documents_what_is_in_them() {
+        let mut triage = Triage::default();
+        triage.line("[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000000");
         assert_eq!(documented("# Records"), keys(&record("6.1", "a")));
+        assert_eq!(documented("events"), keys(&triage.events()[0]));
         let broken = Verdict::Broken { why: String::new(), help: None };
         let verdicts = [Verdict::Passed, failed("6.1", "a").verdict, broken, Verdict::Skipped { why: String::new() }];
         assert_eq!(documented("verdict"), verdicts.iter().flat_map(keys).collect());

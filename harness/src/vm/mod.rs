@@ -319,7 +319,7 @@ impl Vm {
             if self.channels.closed {
                 return Err(self.gone());
             }
-            if let Some(bite) = watch.bite() {
+            if let Some(bite) = watch.bite(self.process.number()) {
                 return Err(Error::new(format!("QEMU does not answer {name}: {}", bite.what)).into());
             }
             self.turn(watch.left())?;
@@ -347,7 +347,7 @@ impl Vm {
         if self.channels.console.received() > FLOOD_BYTES {
             return Err(self.trouble("the guest floods its console".into(), false));
         }
-        match self.watch.bite() {
+        match self.watch.bite(self.process.number()) {
             Some(bite) => Err(self.trouble(format!("the guest hangs: {}", bite.what), bite.never_spoke)),
             None => Ok(()),
         }

@@ -3,7 +3,10 @@
 //! Limits are stated for an idle machine of our time. Before one of them bites, the speed of this host at this
 //! moment is measured and the limit scaled by it, so that a slow or loaded machine is not taken for a hanging guest.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -68,11 +71,12 @@ impl Watch {
     }
 
     /// The limit that was exceeded, after giving a slow host the time it needs.
-    pub(super) fn bite(&mut self) -> Option<Bite> {
+    /// `process` is the emulator's.
+    pub(super) fn bite(&mut self, process: Option<u32>) -> Option<Bite> {
         if !self.left().is_zero() {
             return None;
         }
-        self.scale = self.scale.max(slowness());
+        self.scale = self.scale.max(slowness()).max(process.map_or(1.0, crowding));
         if !self.left().is_zero() {
             return None;
         }
@@ -91,6 +95,21 @@ impl Watch {
         let end = self.begun + total;
         if end < quiet { (format!("not done after {total:.0?}"), end) } else { (text, quiet) }
     }
+}
+
+/// How many times longer a process has taken so far than with a processor of its own: it waits while others run. 1.0 to
+/// 20; a short piece of work of ours would not show it, because who has slept long is let run at once.
+fn crowding(process: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    // Nanoseconds on a processor, and nanoseconds of waiting for one.
+    let times = threads.filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let mut numbers = text.split_whitespace().map_while(|number| number.parse::<f64>().ok());
+        Some((numbers.next()?, numbers.next()?))
+    });
+    // The thread that runs the guest is the busiest.
+    let (ran, waited) = times.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default();
+    if ran > 0.0 { ((ran + waited) / ran).clamp(1.0, 20.0) } else { 1.0 }
 }
 
 /// How many times longer than on an idle machine of our time a fixed piece of work takes now: 1.0 or more, at most 20.
@@ -113,17 +132,17 @@ mod tests {
     #[test]
     fn a_bite_says_which_limit_was_exceeded() {
         let mut watch = Watch::new(SHORT);
-        let bite = watch.bite().unwrap();
+        let bite = watch.bite(None).unwrap();
         assert!(bite.never_spoke && bite.what.starts_with("not a byte within"), "{bite:?}");
         watch.heard();
-        let bite = watch.bite().unwrap();
+        let bite = watch.bite(None).unwrap();
         assert!(!bite.never_spoke && bite.what.starts_with("silent for"), "{bite:?}");
         let mut watch = Watch::new(Limits { total: Duration::ZERO, ..BOOT });
-        assert!(watch.bite().unwrap().what.starts_with("not done after"));
+        assert!(watch.bite(None).unwrap().what.starts_with("not done after"));
     }
 
     #[test]
     fn a_guest_within_its_limits_is_left_alone() {
-        assert_eq!(Watch::new(BOOT).bite(), None);
+        assert_eq!(Watch::new(BOOT).bite(None), None);
     }
 }

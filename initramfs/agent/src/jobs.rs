@@ -11,7 +11,7 @@ use std::{
 };
 
 use modrig_agent::wire::{Arg, Ending, How, Job, JobId, Reply, SystemCall};
-use modutils::sys;
+use modutils::sys::{self, Refusal};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, wait},
@@ -19,7 +19,7 @@ use rustix::{
 
 use crate::{
     outlets::{self, Outlets, Results},
-    spawn::{Caller, ModuleCall, Spawner, fork},
+    spawn::{Spawner, fork},
 };
 
 /// Jobs that run or have ended without having been waited for.
@@ -42,8 +42,6 @@ enum Outlet {
     Output { stdout: File, stderr: File },
     /// What system calls returned.
     Results(Results),
-    /// What a module system call returned, and what its process needs.
-    Call(Box<Caller>),
 }
 
 impl Jobs {
@@ -55,18 +53,18 @@ impl Jobs {
         let id = self.started + 1;
         let (pid, outlet) = match job {
             Job::Exec { argv, env } => self.exec(&argv, &env)?,
-            Job::InitModule { path, params } => self.call(ModuleCall::init(fs::read(path)?, &params)?)?,
+            Job::InitModule { path, params } => {
+                let image = fs::read(path)?;
+                self.fork(|| value(sys::init_module(&image, &params)))?
+            }
             Job::FinitModule { path, open, params, flags } => {
                 let writable = matches!(open & libc::O_ACCMODE, libc::O_WRONLY | libc::O_RDWR);
                 let readable = open & libc::O_ACCMODE != libc::O_WRONLY;
                 let file = File::options().read(readable).write(writable).custom_flags(open).open(path)?;
-                self.call(ModuleCall::finit(file, &params, flags)?)?
+                self.fork(|| value(sys::finit_module(file.as_fd(), &params, flags)))?
             }
-            Job::DeleteModule { name, flags } => self.call(ModuleCall::delete(&name, flags)?)?,
-            Job::Calls(calls) => {
-                let results = self.outlets.results()?;
-                (fork(&results, || make(calls))?, Outlet::Results(results))
-            }
+            Job::DeleteModule { name, flags } => self.fork(|| value(sys::delete_module_with(&name, flags)))?,
+            Job::Calls(calls) => self.fork(|| make(calls))?,
         };
         self.started = id;
         self.known.insert(id, State { pid, ended: None, outlet });
@@ -79,9 +77,10 @@ impl Jobs {
         Ok((pid, Outlet::Output { stdout, stderr }))
     }
 
-    fn call(&mut self, call: ModuleCall) -> io::Result<(Pid, Outlet)> {
-        let (pid, caller) = Caller::start(call, self.outlets.results()?)?;
-        Ok((pid, Outlet::Call(caller)))
+    fn fork(&mut self, system_calls: impl FnOnce() -> Vec<i64>) -> io::Result<(Pid, Outlet)> {
+        let results = self.outlets.results()?;
+        let pid = fork(&results, system_calls)?;
+        Ok((pid, Outlet::Results(results)))
     }
 
     pub(crate) fn wait(&mut self, job: JobId, timeout_ms: u32) -> io::Result<Reply> {
@@ -106,8 +105,10 @@ impl Jobs {
                 ending.stdout = outlets::content(&stdout)?;
                 ending.stderr = outlets::content(&stderr)?;
             }
-            Outlet::Results(results) => ending.raw = self.outlets.take_back(results),
-            Outlet::Call(caller) => ending.raw = self.outlets.take_back(caller.results),
+            Outlet::Results(results) => {
+                ending.raw = results.get();
+                self.outlets.take_back(results);
+            }
         }
         Ok(ending)
     }
@@ -147,6 +148,11 @@ fn await_exit(pid: Pid, deadline: Instant) -> io::Result<()> {
     let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
     poll(&mut polled, Some(&timeout))?;
     Ok(())
+}
+
+/// The raw value of a module system call.
+fn value(result: Result<(), Refusal>) -> Vec<i64> {
+    vec![result.map_or_else(|refusal| refusal.0, |()| 0)]
 }
 
 /// Makes system calls until one fails; gives the result of each that was made.

@@ -44,11 +44,9 @@ impl Outlets {
         self.results.pop().map_or_else(Results::new, Ok)
     }
 
-    /// What a job has left; it has ended, so the next one may have the place.
-    pub(crate) fn take_back(&mut self, results: Results) -> Vec<i64> {
-        let values = results.get();
+    /// For the next job; the one that had it has ended.
+    pub(crate) fn take_back(&mut self, results: Results) {
         self.results.push(results);
-        values
     }
 }
 
@@ -86,7 +84,7 @@ impl Results {
         }
     }
 
-    fn get(&self) -> Vec<i64> {
+    pub(crate) fn get(&self) -> Vec<i64> {
         // SAFETY: as above. What the child left is not trusted.
         let count = unsafe { self.0.read_volatile() }.clamp(0, VALUES_MAX as i64) as usize;
         // SAFETY: as above.

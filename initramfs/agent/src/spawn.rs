@@ -1,4 +1,4 @@
-//! New processes: another program, a module system call, or a copy of this program that makes any system calls.
+//! New processes: another program, or a copy of this one that makes system calls.
 
 use std::{
     ffi::{CString, c_char, c_int, c_void},
@@ -8,16 +8,12 @@ use std::{
     ptr,
 };
 
-use modutils::sys::system_call;
 use rustix::process::Pid;
 
 use crate::outlets::Results;
 
 /// Bytes of stack for the few calls that a child makes before it is another program.
 const STACK: usize = 64 << 10;
-
-/// Bytes of stack for one system call.
-const CALLER_STACK: usize = 16 << 10;
 
 /// Starts programs. What it needs is made once, before the first one.
 pub(crate) struct Spawner {
@@ -95,69 +91,6 @@ extern "C" fn become_another(plan: *mut c_void) -> c_int {
 
 fn errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
-}
-
-/// A module system call, with all that the kernel reads for it.
-pub(crate) struct ModuleCall {
-    number: i64,
-    args: [i64; 3],
-    /// What the arguments point to.
-    _text: CString,
-    _image: Vec<u8>,
-    _file: Option<File>,
-}
-
-impl ModuleCall {
-    pub(crate) fn init(image: Vec<u8>, params: &str) -> io::Result<Self> {
-        let text = CString::new(params)?;
-        let args = [image.as_ptr() as i64, image.len() as i64, text.as_ptr() as i64];
-        Ok(Self { number: libc::SYS_init_module, args, _text: text, _image: image, _file: None })
-    }
-
-    pub(crate) fn finit(file: File, params: &str, flags: u32) -> io::Result<Self> {
-        let text = CString::new(params)?;
-        let args = [file.as_raw_fd().into(), text.as_ptr() as i64, flags.into()];
-        Ok(Self { number: libc::SYS_finit_module, args, _text: text, _image: Vec::new(), _file: Some(file) })
-    }
-
-    pub(crate) fn delete(name: &str, flags: u32) -> io::Result<Self> {
-        let text = CString::new(name)?;
-        let args = [text.as_ptr() as i64, flags.into(), 0];
-        Ok(Self { number: libc::SYS_delete_module, args, _text: text, _image: Vec::new(), _file: None })
-    }
-}
-
-/// What a process needs that makes a module system call in our memory; to be kept until it has ended.
-pub(crate) struct Caller {
-    stack: Box<[u128]>,
-    call: ModuleCall,
-    pub(crate) results: Results,
-}
-
-impl Caller {
-    /// Starts it. To copy our memory, as fork does, takes a guest longer than to load a module.
-    pub(crate) fn start(call: ModuleCall, results: Results) -> io::Result<(Pid, Box<Self>)> {
-        let stack = vec![0; CALLER_STACK / size_of::<u128>()].into_boxed_slice();
-        let mut caller = Box::new(Self { stack, call, results });
-        caller.results.put(&[]);
-        let top = caller.stack.as_mut_ptr_range().end.cast::<c_void>();
-        // SAFETY: the caller, with stack, arguments and place for the result, lives until the process has ended. There
-        // `make_call` touches nothing else that is ours.
-        match unsafe { libc::clone(make_call, top, libc::CLONE_VM | libc::SIGCHLD, (&raw mut *caller).cast()) } {
-            -1 => Err(io::Error::last_os_error()),
-            pid => Ok((Pid::from_raw(pid).expect("clone gave a child"), caller)),
-        }
-    }
-}
-
-/// In the child: the system call itself, without the C library, whose errno is our parent's.
-extern "C" fn make_call(caller: *mut c_void) -> c_int {
-    // SAFETY: the parent keeps it as long as this process runs, and does not change it.
-    let caller = unsafe { &*caller.cast::<Caller>() };
-    // SAFETY: the arguments point to what the call itself holds.
-    let result = unsafe { system_call(caller.call.number, &caller.call.args) };
-    caller.results.put(&[result]);
-    0
 }
 
 /// Forks, makes system calls in the child and has the child leave what the kernel returned.
