@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What a guest finds around its kernel. Each machine costs a saved guest per kernel: add one only for what no other
 /// has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub enum Board {
 }
 
 /// What a machine can have, or be given while it runs: see `Guest::plug`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Device {
     /// An ATAPI drive with a disc in it (see [`crate::media`]).
     CdDrive,

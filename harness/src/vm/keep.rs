@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     error::{Context as _, Error, Result},
-    machine::Machine,
+    machine::{Device, Machine},
 };
 
 const STATE: &str = "state.lz4";
@@ -37,6 +37,9 @@ pub struct Facts {
     pub qemu: String,
     /// The agent has not answered the last request yet.
     pub waiting: bool,
+    /// What was plugged in, with its name: QEMU takes the state of a machine that has the same devices.
+    #[serde(default)]
+    pub plugged: Vec<(Device, String)>,
 }
 
 impl Vm {
@@ -58,7 +61,8 @@ impl Vm {
             packed.join().expect("packing does not panic").context(failed)?;
             Ok::<_, Trouble>(())
         })?;
-        Ok(Facts { release: self.release.clone(), qemu: host.qemu.version.clone(), waiting: self.waiting })
+        let (release, plugged) = (self.release.clone(), self.plugged.clone());
+        Ok(Facts { release, qemu: host.qemu.version.clone(), waiting: self.waiting, plugged })
     }
 
     /// A guest that was kept in this directory, running on if it can.
@@ -74,7 +78,14 @@ impl Vm {
         let console = fs::read(directory.join(CONSOLE)).context(failed)?;
         let (reader, writer) = snapshot::pipe().context(|| "cannot make a pipe")?;
         let start = Start::State(reader.as_raw_fd());
-        let instance = Instance { machine, accel: host.accel, memory: Memory::Own, start, at_end: AtEnd::Pause };
+        let instance = Instance {
+            machine,
+            accel: host.accel,
+            memory: Memory::Own,
+            start,
+            at_end: AtEnd::Pause,
+            plugged: facts.plugged.clone(),
+        };
         let mut vm = thread::scope(|scope| {
             let unpacked = scope.spawn(|| unpack(file, writer));
             let vm = snapshot::resume(host, &instance, reader);
@@ -86,6 +97,7 @@ impl Vm {
         })?;
         vm.release.clone_from(&facts.release);
         vm.waiting = facts.waiting;
+        vm.plugged.clone_from(&facts.plugged);
         vm.channels.console.feed(&console);
         vm.forgive();
         Ok(vm)

@@ -115,6 +115,8 @@ pub struct Vm {
     release: String,
     /// The agent has not answered the last request yet.
     waiting: bool,
+    /// What [`Vm::plug`] has given it.
+    plugged: Vec<(Device, String)>,
 }
 
 impl Vm {
@@ -139,7 +141,7 @@ impl Vm {
             initrd: initrd.to_owned(),
             command_line: command_line(machine),
         };
-        let instance = Instance { machine, accel: host.accel, memory, start, at_end: AtEnd::Exit };
+        let instance = Instance { machine, accel: host.accel, memory, start, at_end: AtEnd::Exit, plugged: Vec::new() };
         let boot = || {
             let mut vm = Self::start(host, &instance, watch::BOOT)?;
             vm.meet_agent()?;
@@ -154,7 +156,14 @@ impl Vm {
     fn start(host: &Host, instance: &Instance, limits: Limits) -> Result<Self, Trouble> {
         let (channels, ends) = Channels::new().context(|| "cannot make a guest's channels")?;
         let process = Process::start(&host.qemu, instance, ends)?;
-        Ok(Self { process, channels, watch: Watch::new(limits), release: String::new(), waiting: false })
+        Ok(Self {
+            process,
+            channels,
+            watch: Watch::new(limits),
+            release: String::new(),
+            waiting: false,
+            plugged: Vec::new(),
+        })
     }
 
     fn meet_agent(&mut self) -> Result<(), Trouble> {
@@ -286,7 +295,9 @@ impl Vm {
         if let Some(disc) = device::disc(device, id) {
             self.command("blockdev-add", &disc, None)?;
         }
-        self.command("device_add", &device::properties(device, id), None).map(drop)
+        self.command("device_add", &device::properties(device, id), None)?;
+        self.plugged.push((device, id.to_owned()));
+        Ok(())
     }
 
     /// Takes a device away, and waits until it is gone: of a card the guest must let go first.
@@ -295,6 +306,7 @@ impl Vm {
     /// There is none of this name, or the guest does not let go, or is in trouble.
     pub fn unplug(&mut self, id: &str) -> Result<(), Trouble> {
         self.command("device_del", &json!({ "id": id }), None)?;
+        self.plugged.retain(|(_, name)| name != id);
         loop {
             let there = self.command("qom-list", &json!({ "path": "/machine/peripheral" }), None)?;
             if !there.as_array().is_some_and(|names| names.iter().any(|child| child["name"] == id)) {

@@ -17,7 +17,7 @@ use super::{accel::Accel, device};
 use crate::{
     cache::Cache,
     error::{Context as _, Error, Result},
-    machine::{Board, Machine},
+    machine::{Board, Device, Machine},
     media, memo, process,
 };
 
@@ -130,6 +130,8 @@ pub(super) struct Instance {
     pub(super) memory: Memory,
     pub(super) start: Start,
     pub(super) at_end: AtEnd,
+    /// Devices besides those of the machine, with their names.
+    pub(super) plugged: Vec<(Device, String)>,
 }
 
 /// What QEMU does when the guest ends its machine, as a panic does.
@@ -174,12 +176,13 @@ fn arguments(instance: &Instance, ends: &Ends, disc: Option<RawFd>) -> Vec<OsStr
     if let Some(disc) = disc {
         add(&["-add-fd", &format!("fd={disc},set={}", device::DISC_SET)]);
     }
-    for device in instance.machine.devices {
-        let name = device::name(*device);
-        if let Some(disc) = device::disc(*device, name) {
+    let own = instance.machine.devices.iter().map(|device| (*device, device::name(*device)));
+    let plugged = instance.plugged.iter().map(|(device, name)| (*device, name.as_str()));
+    for (device, name) in own.chain(plugged) {
+        if let Some(disc) = device::disc(device, name) {
             add(&["-blockdev", &disc.to_string()]);
         }
-        add(&["-device", &device::option(*device, name)]);
+        add(&["-device", &device::option(device, name)]);
     }
     match &instance.start {
         Start::Kernel { image, initrd, command_line } => {

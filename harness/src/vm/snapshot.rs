@@ -112,7 +112,8 @@ impl Snapshot {
         let memory = self.unpacked.as_deref().map_or(self.place.as_path(), Staging::path).join(MEMORY);
         let memory = Memory::CopyOf(memory);
         let start = Start::State(reader.as_raw_fd());
-        let instance = Instance { machine: self.machine, accel: host.accel, memory, start, at_end };
+        let instance =
+            Instance { machine: self.machine, accel: host.accel, memory, start, at_end, plugged: Vec::new() };
         let mut vm = resume(host, &instance, reader)?;
         vm.release.clone_from(&self.about.release);
         Ok(vm)
