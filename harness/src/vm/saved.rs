@@ -26,7 +26,7 @@ pub(super) const STATE: &str = "state";
 /// The guest's memory: what QEMU maps.
 pub(super) const MEMORY: &str = "memory";
 /// The same, packed: for machines that few cases ask for, since all machines of a kernel shall take no more than 150 MB.
-const PACKED: &str = "memory.lz4";
+const PACKED: &str = "memory.deflate";
 /// What the cache calls them.
 pub const KIND: &str = "guest";
 const ABOUT: &str = "about.json";

@@ -109,7 +109,7 @@ fn a_guest_that_died_keeps_its_log_and_memory() {
     let rig = rig_in(&twin, 2);
     let record = run(&rig, scenario!(panics));
     let Verdict::Failed { why, .. } = &record.verdict else { panic!("{:?}", record.verdict) };
-    assert_eq!(why, "the kernel reports: Kernel panic - not syncing: panics: as asked");
+    assert_eq!(why, "the kernel reports: kernel panic: panics: as asked");
     let ran = shell(&desk, &twin, &["--resume", CASE], "lsmod\nlog\ndump core\n");
     ran.ends(
         0,
