@@ -117,6 +117,8 @@ pub struct Vm {
     waiting: bool,
     /// What [`Vm::plug`] has given it.
     plugged: Vec<(Device, String)>,
+    /// What QEMU does when its guest has ended.
+    at_end: AtEnd,
 }
 
 impl Vm {
@@ -163,6 +165,7 @@ impl Vm {
             release: String::new(),
             waiting: false,
             plugged: Vec::new(),
+            at_end: instance.at_end,
         })
     }
 
@@ -400,7 +403,8 @@ impl Vm {
         while let Ok(true) = self.channels.turn(Duration::ZERO) {}
         match self.channels.console.fault() {
             Some(event) => self.reported(event),
-            None if self.channels.closed => self.gone(),
+            // That its guest has ended is told by the monitor a moment before QEMU goes.
+            None if self.channels.closed || self.at_end == AtEnd::Exit => self.gone(),
             None => self.trouble("the guest ended by itself (QEMU keeps its memory)".into(), false),
         }
     }
