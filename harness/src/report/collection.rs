@@ -45,7 +45,7 @@ impl Collection {
         collection
     }
 
-    /// Reads directories with their subdirectories, and files that [`Collection::write`] wrote. Of two records of one
+    /// Reads directories with their subdirectories, and files that [`Collection::to_json`] made. Of two records of one
     /// case the newer one stays. A file that is no record of this version is not fatal, but named in the result.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Keeping a guest as a case has left it, and reopening it later: devices and memory, compressed in one file.
 //!
 //! A running guest is stopped for it. One whose kernel has ended the machine was paused by QEMU at that moment (see
-//! [`AtEnd::Pause`]): its memory can still be looked at, but it will not run again.
+//! `AtEnd::Pause`): its memory can still be looked at, but it will not run again.
 
 use std::{
     fs::{self, File},
