@@ -449,7 +449,7 @@ impl Global {
         let (rig, scenarios) = (self.rig()?, select(filters)?);
         println!("MB at the peak of the most expensive case\n{}", memory::HEADING);
         let mut within = true;
-        for name in known(&rig.catalog, kernels)? {
+        for name in columns(&rig.catalog, kernels)? {
             let row = memory::kernel(&rig, &name, &scenarios)?;
             println!("{row}");
             within &= row.is_within_limits();
@@ -464,7 +464,7 @@ impl Global {
         options.extend(self.catalog.iter().map(|list| format!("--kernels={}", list.display())));
         println!("{}, as a whole process: median of {rounds}, the least, CPU; a boot in copies", case::CASE);
         println!("{}", case::HEADING);
-        for name in known(&self.catalog()?, kernels)? {
+        for name in columns(&self.catalog()?, kernels)? {
             println!("{}", case::row(&name, &case::runs(&name, &options, rounds)?));
         }
         Ok(())
