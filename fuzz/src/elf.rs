@@ -9,15 +9,13 @@ use object::{Endianness, elf, read::elf::FileHeader};
 
 use crate::{
     Seed,
-    promises::{borrows, check_error, cut},
+    promises::{borrows, check_refusal, cut},
 };
 
 /// Reads the bytes and checks what the readers promise.
 pub fn check(data: &[u8]) {
     check_parts(data);
-    if let Err(error) = check_module(data) {
-        check_error(error);
-    }
+    check_refusal(check_module(data));
 }
 
 /// Whatever the headers claim, nothing outside the file is given out, and no more of it than the file has room for.

@@ -8,7 +8,7 @@ use modfile::{
 
 use crate::{
     Seed,
-    promises::{borrows, check_cut, check_error, check_same},
+    promises::{borrows, check_cut, check_refusal, check_same},
 };
 
 /// More strings than this say nothing new.
@@ -20,8 +20,8 @@ pub fn check(data: &[u8]) {
         let data = &data[..data.len().min(STRINGS_MAX)];
         check_strings(data, Modinfo::new(data));
         check_written(data);
-    } else if let Err(error) = check_module(data) {
-        check_error(error);
+    } else {
+        check_refusal(check_module(data));
     }
 }
 

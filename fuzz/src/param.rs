@@ -4,14 +4,12 @@ use modfile::{Error, elf::Elf, param};
 
 use crate::{
     Seed,
-    promises::{borrows, check_error},
+    promises::{borrows, check_refusal},
 };
 
 /// Reads the bytes and checks what the reader promises.
 pub fn check(data: &[u8]) {
-    if let Err(error) = check_module(data) {
-        check_error(error);
-    }
+    check_refusal(check_module(data));
 }
 
 /// Names are the file's, and there are as many parameters as the section has entries.

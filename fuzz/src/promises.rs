@@ -56,6 +56,13 @@ pub(crate) fn as_text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
+/// Bytes may be refused, if the error says why.
+pub(crate) fn check_refusal(result: Result<(), Error>) {
+    if let Err(error) = result {
+        check_error(error);
+    }
+}
+
 /// An error says what is wrong.
 pub(crate) fn check_error(error: Error) {
     assert!(!error.what.is_empty() && error.to_string().starts_with(error.what));

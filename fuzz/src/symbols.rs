@@ -13,14 +13,12 @@ use object::{
 
 use crate::{
     Seed,
-    promises::{borrows, check_error},
+    promises::{borrows, check_refusal},
 };
 
 /// Reads the bytes and checks what the readers promise.
 pub fn check(data: &[u8]) {
-    if let Err(error) = check_module(data) {
-        check_error(error);
-    }
+    check_refusal(check_module(data));
 }
 
 fn check_module(data: &[u8]) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use modfile::{
 
 use crate::{
     Seed,
-    promises::{borrows, check_error},
+    promises::{borrows, check_refusal},
 };
 
 const MAGIC: &[u8] = &[0xb0, 0x07, 0xf4, 0x57];
@@ -17,9 +17,7 @@ const MAGIC: &[u8] = &[0xb0, 0x07, 0xf4, 0x57];
 /// Reads the bytes, or builds an index from them and reads that, and checks what reader and builder promise.
 pub fn check(data: &[u8]) {
     if data.starts_with(MAGIC) {
-        if let Err(error) = check_file(data) {
-            check_error(error);
-        }
+        check_refusal(check_file(data));
     } else {
         check_built(data);
     }

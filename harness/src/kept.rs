@@ -82,12 +82,7 @@ pub fn store(cache: &Cache, keep: &Keep, host: &Host, record: &Record, guest: &m
 
 /// Forgets the guest of a case that has come to another end since.
 pub fn forget(cache: &Cache, record: &Record) {
-    let key = key(&record.path(), &record.modutils);
-    if cache.has(KIND, key.as_str())
-        && let Some(entry) = cache.entries_of(KIND).into_iter().find(|entry| entry.key == key.as_str())
-    {
-        cache.remove(&entry);
-    }
+    cache.remove(KIND, key(&record.path(), &record.modutils).as_str());
 }
 
 /// The guest of a case, `kernel::group::scenario`, with these module tools.

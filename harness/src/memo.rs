@@ -23,6 +23,14 @@ pub fn stamp(file: &Path) -> io::Result<String> {
     Ok(format!("{device}-{inode}-{size}-{modified}.{fraction:09}-{seconds}.{nanoseconds:09}"))
 }
 
+/// Names the time from one start of the machine to the next.
+///
+/// # Errors
+/// The kernel does not say.
+pub fn boot_id() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned())
+}
+
 /// A fact of a kind, if it is remembered under these parts.
 pub fn recall<T: DeserializeOwned>(cache: &Cache, kind: &str, parts: &[&str]) -> Option<T> {
     let place = cache.find("memo", key(kind, parts).as_str())?;

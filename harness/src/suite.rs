@@ -118,9 +118,11 @@ impl Suite<'_> {
     /// What an earlier run has found out with the same guest.
     fn known(&self, rig: &Rig, kernel: &Kernel, scenario: &Scenario) -> Option<&Record> {
         let digest = &kernel.prepared.as_ref().ok()?.guest.digest;
-        let path = format!("{}::{}", kernel.name, scenario.path());
+        let tools = rig.tools.name();
         self.earlier.iter().find(|record| {
-            record.path() == path && record.guest_digest.as_ref() == Some(digest) && record.modutils == rig.tools.name()
+            (&*record.kernel, &*record.group, &*record.scenario) == (&*kernel.name, scenario.group, scenario.name)
+                && record.guest_digest.as_ref() == Some(digest)
+                && record.modutils == tools
         })
     }
 

@@ -123,7 +123,7 @@ impl Cache {
             if entry.unused <= limits.unused && left <= limits.bytes {
                 break;
             }
-            if self.remove(entry) {
+            if self.remove(&entry.kind, &entry.key) {
                 left -= entry.bytes;
                 pruned = Pruned { entries: pruned.entries + 1, bytes: pruned.bytes + entry.bytes };
             }
@@ -132,13 +132,13 @@ impl Cache {
     }
 
     /// Removes an entry unless somebody uses it. Whether it is gone.
-    pub fn remove(&self, entry: &Entry) -> bool {
-        let place = self.root().join(&entry.kind).join(&entry.key);
+    pub fn remove(&self, kind: &str, key: &str) -> bool {
+        let place = self.root().join(kind).join(key);
         let Ok(directory) = File::open(&place) else { return false };
         if directory.try_lock().is_err() || self.discard(&place).is_err() {
             return false;
         }
-        self.unlist(&format!("{}-{}", entry.kind, entry.key));
+        self.unlist(&format!("{kind}-{key}"));
         true
     }
 

@@ -14,6 +14,7 @@ use crate::{
     behaviours::{page, results::Results, terminal},
     error::{Context as _, Error, Result},
     kernel::Kernels,
+    report::cases,
     scenarios,
 };
 
@@ -57,8 +58,7 @@ fn of(directory: &Path) -> Result<Results> {
 fn check(committed: &Results, of_run: &Results) -> Result<ExitCode> {
     let otherwise: Vec<String> = of_run.otherwise_than(committed).collect();
     otherwise.iter().for_each(|line| println!("{line}"));
-    let noun = if otherwise.len() == 1 { "case" } else { "cases" };
-    println!("{} {noun} ended otherwise than harness/results.tsv has it", otherwise.len());
+    println!("{} ended otherwise than harness/results.tsv has it", cases(otherwise.len()));
     Ok(ExitCode::from(u8::from(!otherwise.is_empty())))
 }
 

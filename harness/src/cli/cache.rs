@@ -82,7 +82,7 @@ fn verify(cache: &Cache) -> ExitCode {
     let mut damaged = 0;
     for entry in &guests {
         let Err(why) = saved::verify(&cache.root().join(&entry.kind).join(&entry.key)) else { continue };
-        let done = if cache.remove(entry) { "removed" } else { "in use" };
+        let done = if cache.remove(&entry.kind, &entry.key) { "removed" } else { "in use" };
         println!("{} {}: {why}: {done}", entry.kind, &entry.key[..12]);
         damaged += 1;
     }

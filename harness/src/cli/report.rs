@@ -1,6 +1,9 @@
 //! `modrig report`: records become tables, pages and files.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anstream::{eprintln, print, println};
 use clap::Args;
@@ -32,9 +35,7 @@ impl Outputs {
     pub(super) fn write(&self, collection: &Collection) -> Result<()> {
         let make = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| -> Result<()> {
             let Some(file) = file else { return Ok(()) };
-            write(file, &text()?)?;
-            println!("written: {}", file.display());
-            Ok(())
+            write_and_say(file, &text()?)
         };
         make(&self.html, &|| html::report(collection))?;
         make(&self.markdown, &|| Ok(markdown::report(collection)))?;
@@ -84,10 +85,15 @@ fn compare(before: &PathBuf, after: &PathBuf, markdown: Option<&PathBuf>) -> Res
     let comparison = Comparison::of(&before, &after);
     print!("{}", comparison.text());
     if let Some(file) = markdown {
-        write(file, &comparison.markdown())?;
-        println!("written: {}", file.display());
+        write_and_say(file, &comparison.markdown())?;
     }
     Ok(worst(comparison.exit_code(), &[&before, &after]))
+}
+
+fn write_and_say(file: &Path, text: &str) -> Result<()> {
+    write(file, text)?;
+    println!("written: {}", file.display());
+    Ok(())
 }
 
 /// Reads records, and names what is not one.

@@ -197,11 +197,10 @@ impl<'a> Comparison<'a> {
 
     fn heads(&self) -> [(&'static str, String); 2] {
         let head = |collection: &Collection| {
-            let totals = Totals::of(&collection.records).each().into_iter().filter(|(_, count)| *count > 0);
-            let totals: Vec<String> = totals.map(|(word, count)| format!("{count} {word}")).collect();
+            let totals = Totals::of(&collection.records).text();
             let last = collection.records.iter().map(|record| record.ended).max();
             let when = last.map(|last| last.format(" (until %F %R UTC)").to_string()).unwrap_or_default();
-            format!("{}: {}{when}", cases(collection.records.len()), totals.join(", "))
+            format!("{}: {}{when}", cases(collection.records.len()), totals)
         };
         [("before:", head(self.before)), ("after: ", head(self.after))]
     }

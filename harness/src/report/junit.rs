@@ -22,7 +22,7 @@ pub fn report(records: &[Record]) -> Result<String> {
 }
 
 fn suite(table: &Table<'_>, column: &Column) -> TestSuite {
-    let records: Vec<&Record> = table.rows.iter().filter_map(|row| table.cell(*row, column)).collect();
+    let records = table.records_of(column);
     let mut suite = TestSuite::new(column.label());
     if let Some(first) = records.first() {
         let release = first.release.as_deref().unwrap_or("unknown");

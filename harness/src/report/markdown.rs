@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::{
-    Record, Totals, Verdict, cases,
-    collection::Collection,
-    table::{Row, Table},
-};
+use super::{Record, Totals, Verdict, cases, collection::Collection, table::Table};
 use crate::text;
 
 /// Longest text, bytes: GitHub shows no summary beyond 1 MiB.
@@ -33,15 +29,14 @@ pub fn report(collection: &Collection) -> String {
 }
 
 fn counts(totals: &Totals) -> String {
-    let parts = totals.each().into_iter().filter(|(_, count)| *count > 0);
-    let parts: Vec<String> = parts.map(|(word, count)| format!("{count} {word}")).collect();
-    if parts.is_empty() { "no cases".into() } else { parts.join(", ") }
+    let text = totals.text();
+    if text.is_empty() { "no cases".into() } else { text }
 }
 
 fn kernels(table: &Table<'_>, records: &[Record]) -> String {
     let mut text = "| kernel | release | passed | failed | broken | skipped |\n|---|---|--:|--:|--:|--:|\n".to_owned();
     for column in &table.columns {
-        let records: Vec<&Record> = table.rows.iter().filter_map(|row| table.cell(*row, column)).collect();
+        let records = table.records_of(column);
         let release = records.iter().find_map(|record| record.release.as_deref()).unwrap_or("-");
         let counts = Totals::of(records.iter().copied()).each().map(|(_, count)| count.to_string()).join(" | ");
         let _ = writeln!(text, "| {} | {} | {counts} |", escaped(&column.label()), escaped(release));
@@ -108,7 +103,7 @@ fn matrix(table: &Table<'_>) -> String {
     let mut text = format!("\n<details><summary>The matrix</summary>\n\n| | {} |\n|---|", labels.join(" | "));
     text.push_str(&":-:|".repeat(labels.len()));
     for row in &table.rows {
-        let _ = write!(text, "\n| {} |", escaped(&name(row)));
+        let _ = write!(text, "\n| {} |", escaped(&row.path()));
         for column in &table.columns {
             let mark = table.cell(*row, column).map_or("-", |record| mark(&record.verdict));
             let _ = write!(text, " {mark} |");
@@ -116,10 +111,6 @@ fn matrix(table: &Table<'_>) -> String {
     }
     text.push_str("\n\n</details>\n");
     text
-}
-
-fn name(row: &Row<'_>) -> String {
-    format!("{}::{}", row.group, row.scenario)
 }
 
 fn mark(verdict: &Verdict) -> &'static str {

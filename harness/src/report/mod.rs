@@ -232,6 +232,12 @@ impl Totals {
         [("passed", self.passed), ("failed", self.failed), ("broken", self.broken), ("skipped", self.skipped)]
     }
 
+    /// `3 passed, 1 failed`: what there is any of.
+    pub fn text(&self) -> String {
+        let some = self.each().into_iter().filter(|(_, count)| *count > 0);
+        some.map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+    }
+
     /// What the cases amount to as a program's exit code. A finding outweighs a fault of the rig.
     pub fn exit_code(&self) -> u8 {
         match (self.failed, self.broken, self.passed + self.skipped) {

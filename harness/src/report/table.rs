@@ -51,6 +51,13 @@ pub struct Row<'a> {
     pub scenario: &'a str,
 }
 
+impl Row<'_> {
+    /// `group::name`.
+    pub fn path(&self) -> String {
+        format!("{}::{}", self.group, self.scenario)
+    }
+}
+
 impl<'a> Table<'a> {
     /// The table of these records. `kernels` are columns even without one.
     pub fn of(kernels: &[String], records: &'a [Record]) -> Self {
@@ -62,6 +69,11 @@ impl<'a> Table<'a> {
     /// The record of a cell.
     pub fn cell(&self, row: Row<'_>, column: &Column) -> Option<&'a Record> {
         self.cells.get(&(row.group, row.scenario, &*column.kernel, &*column.tools)).copied()
+    }
+
+    /// The records of a column, from top to bottom.
+    pub fn records_of(&self, column: &Column) -> Vec<&'a Record> {
+        self.rows.iter().filter_map(|row| self.cell(*row, column)).collect()
     }
 
     /// Cases that end otherwise with ours than with other tools on the same kernel: ours, then theirs.

@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{
-    Record, Totals, Verdict, cases,
-    table::{Row, Table},
-};
+use super::{Record, Totals, Verdict, cases, table::Table};
 use crate::triage::{Severity, Standing};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -34,8 +31,7 @@ pub fn matrix(kernels: &[String], records: &[Record]) -> String {
 }
 
 fn table(table: &Table<'_>) -> String {
-    let name = |row: &Row<'_>| format!("{}::{}", row.group, row.scenario);
-    let first = table.rows.iter().map(|row| name(row).len()).max().unwrap_or(0);
+    let first = table.rows.iter().map(|row| row.path().len()).max().unwrap_or(0);
     let widths: Vec<usize> = table.columns.iter().map(|column| column.label().chars().count().max(6)).collect();
     let mut text = format!("{TITLE}{:first$}", "");
     for (column, width) in table.columns.iter().zip(&widths) {
@@ -43,7 +39,7 @@ fn table(table: &Table<'_>) -> String {
     }
     let _ = writeln!(text, "{TITLE:#}");
     for row in &table.rows {
-        let _ = write!(text, "{:first$}", name(row));
+        let _ = write!(text, "{:first$}", row.path());
         for (column, width) in table.columns.iter().zip(&widths) {
             let (mark, style) = table.cell(*row, column).map_or(("-", Style::new()), |record| mark(&record.verdict));
             let _ = write!(text, "  {style}{mark:>width$}{style:#}");

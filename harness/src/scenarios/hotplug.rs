@@ -100,9 +100,7 @@ fn listener_loads_the_driver(guest: &mut Guest) -> Check {
     guest.is_live("e1000")?;
     guest.unplug("card")?;
     guest.eventually("the interface is gone", |guest| Ok(!guest.exists("/sys/class/net/eth0")?))?;
-    guest.eventually("its end is announced", |guest| {
-        Ok(guest.uevents()?.iter().any(|event| event.starts_with("remove@") && event.contains(&alias)))
-    })?;
+    taken_back(guest, &alias)?;
     guest.is_live("e1000")?;
     guest.unload("e1000")?.succeeds()
 }
@@ -157,9 +155,7 @@ fn usb_stick_becomes_a_disk(guest: &mut Guest) -> Check {
     guest.act(Act::unmount("/mnt", 0))?.succeeds()?;
     guest.unplug("stick")?;
     guest.eventually("the disk is gone", |guest| Ok(!guest.exists("/dev/sda")?))?;
-    guest.eventually("its end is announced", |guest| {
-        Ok(guest.uevents()?.iter().any(|event| event.starts_with("remove@") && event.contains("usb:v46F4p0001")))
-    })?;
+    taken_back(guest, "usb:v46F4p0001")?;
     guest.unload("usb_storage")?.succeeds()
 }
 
@@ -199,6 +195,13 @@ fn announced(guest: &mut Guest, alias: &str) -> Check<String> {
         Ok(found.is_some())
     })?;
     Ok(found.unwrap_or_default())
+}
+
+/// Waits for the uevent of the end of a device that has this in its alias.
+fn taken_back(guest: &mut Guest, alias: &str) -> Check {
+    guest.eventually("its end is announced", |guest| {
+        Ok(guest.uevents()?.iter().any(|event| event.starts_with("remove@") && event.contains(alias)))
+    })
 }
 
 pub(super) fn appears(guest: &mut Guest, path: &str) -> Check {

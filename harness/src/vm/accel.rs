@@ -5,7 +5,7 @@
 //! the probe runs a few instructions that kernels need and times a loop, in a virtual machine of one page.
 
 use std::{
-    fmt, fs,
+    fmt,
     path::Path,
     sync::mpsc,
     thread,
@@ -97,7 +97,7 @@ fn decide_by(choice: Choice, probe: impl FnOnce() -> Result<String, No>) -> Resu
 /// What a lasting answer of the probe depends on: this boot of the machine, and KVM's device as it was made when the
 /// module was loaded.
 fn machine() -> Option<[String; 2]> {
-    Some([fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?, memo::stamp(Path::new("/dev/kvm")).ok()?])
+    Some([memo::boot_id().ok()?, memo::stamp(Path::new("/dev/kvm")).ok()?])
 }
 
 fn probe_known(cache: &Cache, parts: &[&str]) -> Result<String, No> {

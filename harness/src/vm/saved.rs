@@ -204,7 +204,7 @@ impl Seal {
 
 /// Another text after each start of the host.
 fn host_start() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim_end().to_owned()
+    memo::boot_id().unwrap_or_default()
 }
 
 #[cfg(test)]

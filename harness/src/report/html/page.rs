@@ -111,7 +111,6 @@ impl<'a> Page<'a> {
         let totals = Totals::of(records);
         let present = |(_, count): &Count| *count > 0;
         let counts: Vec<Count> = totals.each().into_iter().filter(present).collect();
-        let words: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
         // Cases of one scenario beside each other: they are alike, which is what compression lives on.
         let in_order: Vec<&Record> = table
             .rows
@@ -124,7 +123,7 @@ impl<'a> Page<'a> {
             css: include_str!("../../../templates/report.css"),
             script: include_str!("../../../templates/report.js"),
             version: env!("CARGO_PKG_VERSION"),
-            summary: words.join(", "),
+            summary: totals.text(),
             total: records.len(),
             kernels: table.columns.iter().map(|column| kernel(&table, column, &counts)).collect(),
             totals: counts,
@@ -158,7 +157,7 @@ fn id(record: &Record) -> String {
 }
 
 fn kernel(table: &Table<'_>, column: &Column, words: &[Count]) -> Kernel {
-    let records: Vec<&Record> = table.rows.iter().filter_map(|row| table.cell(*row, column)).collect();
+    let records = table.records_of(column);
     let counts = Totals::of(records.iter().copied()).each();
     let shown = |word: &str| words.iter().any(|(other, _)| *other == word);
     let release = records.iter().find_map(|record| record.release.clone());
