@@ -74,7 +74,7 @@ impl Machine {
     pub const CAMPAIGN: Self = Self {
         board: Board::Pc,
         shares: true,
-        words: "oops=panic rcupdate.rcu_expedited=1 mitigations=off",
+        words: "oops=panic unknown_nmi_panic rcupdate.rcu_expedited=1 mitigations=off",
         ..Self::DEFAULT
     };
 

@@ -27,10 +27,10 @@ pub enum Verdict {
 pub enum Answer {
     /// What `init_module` returned, and the kernel's first words about it.
     Returned(i64, String),
-    /// It died, with this title.
+    /// The loader died, with this title.
     Crashed(String),
-    /// It did not come back.
-    Hung(String),
+    /// It had accepted the module, and the module's own code died, with this title.
+    Ran(String),
 }
 
 /// How the two answers go together.
@@ -47,6 +47,8 @@ pub enum Class {
     Stricter,
     /// We warn, and this time nothing happened.
     Warned,
+    /// The module's own code died, which no loader and no checker can know: a module may run any code.
+    Ran,
     /// We warn, and the kernel died.
     CrashFlagged,
     /// A bug of ours: we take it, the kernel refuses it.
@@ -57,12 +59,13 @@ pub enum Class {
 
 impl Class {
     /// All of them, bugs of ours last.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AgreeAccept,
         Self::AgreeReject,
         Self::Beyond,
         Self::Stricter,
         Self::Warned,
+        Self::Ran,
         Self::CrashFlagged,
         Self::Laxer,
         Self::CrashMissed,
@@ -81,6 +84,7 @@ impl Class {
             Self::Beyond => "beyond",
             Self::Stricter => "stricter",
             Self::Warned => "warned",
+            Self::Ran => "ran-and-crashed",
             Self::CrashFlagged => "crash-flagged",
             Self::Laxer => "laxer",
             Self::CrashMissed => "crash-missed",
@@ -90,8 +94,9 @@ impl Class {
     /// The class of two answers.
     pub fn of(ours: &Verdict, kernel: &Answer) -> Self {
         match (ours, kernel) {
-            (Verdict::Danger(_), Answer::Crashed(_) | Answer::Hung(_)) => Self::CrashFlagged,
-            (_, Answer::Crashed(_) | Answer::Hung(_)) => Self::CrashMissed,
+            (Verdict::Danger(_), Answer::Crashed(_) | Answer::Ran(_)) => Self::CrashFlagged,
+            (Verdict::Accept, Answer::Ran(_)) => Self::Ran,
+            (_, Answer::Crashed(_) | Answer::Ran(_)) => Self::CrashMissed,
             (Verdict::Danger(_), Answer::Returned(..)) => Self::Warned,
             (Verdict::Accept, Answer::Returned(result, _)) if has_accepted(*result) => Self::AgreeAccept,
             (Verdict::Reject(_), Answer::Returned(result, _)) if has_accepted(*result) => Self::Stricter,
@@ -146,6 +151,16 @@ impl fmt::Display for Verdict {
     }
 }
 
+impl Answer {
+    /// What the kernel died of, if it did.
+    pub fn title(&self) -> Option<&str> {
+        match self {
+            Self::Crashed(title) | Self::Ran(title) => Some(title),
+            Self::Returned(..) => None,
+        }
+    }
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -156,7 +171,8 @@ impl fmt::Display for Answer {
                 Ok(errno) => write!(f, "{}: {log}", Errno(errno)),
                 Err(_) => write!(f, "returned {result}"),
             },
-            Self::Crashed(title) | Self::Hung(title) => f.write_str(title),
+            Self::Crashed(title) => f.write_str(title),
+            Self::Ran(title) => write!(f, "accepted, then {title}"),
         }
     }
 }

@@ -170,15 +170,36 @@ impl<'a> Line<'a> {
 
 /// What became of a guest that does not answer any more.
 fn answer_of(vm: &mut Vm) -> Answer {
-    vm.console_mut().finish();
-    let title = vm.console().fault().map(|event| event.title.clone());
-    match title {
-        Some(title) => Answer::Crashed(title),
-        None if vm.has_ended() => Answer::Crashed("the machine was reset without a report".into()),
-        None => Answer::Hung("hang".into()),
+    let hangs = !vm.has_ended();
+    if hangs {
+        // Its last words say where it is.
+        let _ = vm.interrupt();
     }
+    vm.console_mut().finish();
+    let Some(event) = vm.console().fault() else {
+        return Answer::Crashed(if hangs { "hang" } else { "the machine was reset without a report" }.into());
+    };
+    let title = match hangs.then(|| place(&event.lines)) {
+        Some(Some(function)) => format!("hang in {function}"),
+        Some(None) => "hang".into(),
+        None => event.title.clone(),
+    };
+    // The loader calls a module's init through this one.
+    let ran = event.module.is_some() || event.lines.iter().any(|line| line.contains("do_one_initcall"));
+    if ran { Answer::Ran(title) } else { Answer::Crashed(title) }
 }
 
+/// The function in which a processor was interrupted.
+fn place(lines: &[String]) -> Option<String> {
+    let rip = lines.iter().find_map(|line| line.split_once("RIP: 0010:"))?.1;
+    Some(rip.split(['+', ' ']).next()?.to_owned())
+}
+
+/// What the kernel logged of a case: not the mark before a warning, nor what it says of its clock when others kept it from
+/// running.
 fn text(log: &[u8]) -> String {
-    String::from_utf8_lossy(log).trim_end().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+    const NOISE: [&str; 3] = ["------------[ cut here ]", "hrtimer: interrupt took", "clocksource: "];
+    let text = String::from_utf8_lossy(log).replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+    let lines = text.lines().filter(|line| !NOISE.iter().any(|noise| line.starts_with(noise)));
+    lines.collect::<Vec<_>>().join("\n")
 }

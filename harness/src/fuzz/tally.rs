@@ -97,8 +97,8 @@ impl Tally {
     pub fn crashes(&self) -> BTreeMap<&str, u64> {
         let mut titles = BTreeMap::new();
         for entry in self.entries.values() {
-            if let Answer::Crashed(title) | Answer::Hung(title) = &entry.kernel {
-                *titles.entry(title.as_str()).or_default() += entry.count;
+            if let Some(title) = entry.kernel.title() {
+                *titles.entry(title).or_default() += entry.count;
             }
         }
         titles
@@ -108,36 +108,43 @@ impl Tally {
 /// What rows have in common: class, reason, and the kernel's answer, without what differs from case to case.
 fn key(class: Class, row: &Row) -> String {
     let kernel = match &row.kernel {
-        Answer::Returned(result, log) => format!("{result} {}", pattern(log)),
-        Answer::Crashed(title) | Answer::Hung(title) => title.clone(),
+        Answer::Returned(result, log) => format!("{result} {}", pattern(log.lines().next().unwrap_or_default())),
+        Answer::Crashed(title) | Answer::Ran(title) => title.clone(),
     };
     format!("{} | {} | {kernel}", class.name(), pattern(&row.ours.to_string()))
 }
 
-/// A text with `#` for every number, and without what stands in quotes or before the first colon, where kernels put a
-/// module's name.
+/// A text with `#` for each number, and without names: what stands in quotes, after `symbol`, or before the colon with
+/// which kernels begin what they say of a module.
 fn pattern(text: &str) -> String {
+    let text = match text.split_once(": ") {
+        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() && !name.starts_with("reject") => rest,
+        _ => text,
+    };
+    let text = match text.split_once("ymbol ") {
+        Some((before, rest)) => {
+            let end = [" (", " has ", " from "].iter().filter_map(|word| rest.find(word)).min().unwrap_or(rest.len());
+            format!("{before}ymbol *{}", &rest[end..])
+        }
+        None => text.to_owned(),
+    };
     let mut pattern = String::new();
-    let mut quoted = false;
-    for c in text.chars().take(200) {
-        match c {
-            '\'' | '`' => {
-                quoted = !quoted;
-                if quoted {
-                    pattern.push_str("''");
-                }
-            }
-            _ if quoted => {}
-            c if c.is_ascii_digit() => {
-                if !pattern.ends_with('#') {
-                    pattern.push('#');
-                }
-            }
-            'a'..='f' if pattern.ends_with('#') => {}
-            c => pattern.push(c),
+    for (number, part) in text.split(['\'', '`']).enumerate() {
+        match number % 2 {
+            0 => part.split_inclusive(|c: char| !c.is_alphanumeric()).for_each(|word| pattern += &without_number(word)),
+            _ => pattern.push('*'),
         }
     }
     pattern
+}
+
+/// A word and what ends it, or `#` where the word is a number, hexadecimal also without a mark if it is long.
+fn without_number(word: &str) -> String {
+    let digits = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let is_hex = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit());
+    let is_number = digits.starts_with("0x")
+        || is_hex(digits) && (digits.len() >= 8 || digits.chars().all(|c| c.is_ascii_digit()));
+    if is_number { format!("#{}", &word[digits.len()..]) } else { word.to_owned() }
 }
 
 /// The case of an entry.

@@ -323,6 +323,24 @@ impl Vm {
         Ok(reply)
     }
 
+    /// Interrupts a guest that hangs, in a way that it cannot mask, and waits a moment for it to die of that: where it was
+    /// then stands in its log.
+    ///
+    /// # Errors
+    /// QEMU is gone, or the guest lives on.
+    pub fn interrupt(&mut self) -> Result<(), Trouble> {
+        self.command("inject-nmi", &json!(null), None)?;
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while !self.has_ended() {
+            if Instant::now() >= deadline {
+                return Err(self.trouble("the guest survives an interrupt".into(), false));
+            }
+            self.turn(Duration::from_millis(20))?;
+        }
+        self.turn(Duration::ZERO)?;
+        Ok(())
+    }
+
     /// Gives the machine another device, under a name that no other has.
     ///
     /// # Errors
