@@ -301,7 +301,7 @@ impl Cli {
             }
             Command::Shell(args) => self.global.shell(args)?,
             Command::Cache { command } => return cache::run(&self.global.cache()?, command),
-            Command::Fuzz { command } => return fuzz::run(&self.global.rig()?, command),
+            Command::Fuzz { command } => return fuzz::run(&self.global, command),
             Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {

@@ -90,7 +90,7 @@ fn compare(before: &PathBuf, after: &PathBuf, markdown: Option<&PathBuf>) -> Res
     Ok(worst(comparison.exit_code(), &[&before, &after]))
 }
 
-fn write_and_say(file: &Path, text: &str) -> Result<()> {
+pub(super) fn write_and_say(file: &Path, text: &str) -> Result<()> {
     write(file, text)?;
     println!("written: {}", file.display());
     Ok(())

@@ -31,13 +31,21 @@ impl Alone<'_> {
     /// # Errors
     /// The user asked to stop, or the rig fails.
     pub fn answer(&self, case: &CaseId) -> Result<Answer> {
+        self.answer_with_log(case).map(|(answer, _)| answer)
+    }
+
+    /// The same, and what the kernel said when it died.
+    ///
+    /// # Errors
+    /// As [`Alone::answer`].
+    pub fn answer_with_log(&self, case: &CaseId) -> Result<(Answer, String)> {
         let image = self.bases.case(case).image;
         let ours = check::check(&image, self.target);
         let mut line = Line::new(self.host, self.snapshot);
         line.push(Pending { index: case.index, image, ours });
         loop {
             if let Some((_, answer)) = line.turn()?.pop() {
-                return Ok(answer);
+                return Ok((answer, line.last_words));
             }
         }
     }

@@ -47,6 +47,8 @@ pub struct Line<'a> {
     deaths: u32,
     /// How long each restore took that was not told yet.
     pub restores: Vec<Duration>,
+    /// What the last guest that died said on its console.
+    pub last_words: String,
 }
 
 impl<'a> Line<'a> {
@@ -61,6 +63,7 @@ impl<'a> Line<'a> {
             idle_since: None,
             deaths: 0,
             restores: Vec::new(),
+            last_words: String::new(),
         }
     }
 
@@ -155,6 +158,7 @@ impl<'a> Line<'a> {
         let Some(mut vm) = self.vm.take() else { return Ok(None) };
         let begun = vm.slots().map_or(0, |slots| slots.progress().0);
         let answer = answer_of(&mut vm);
+        self.last_words = vm.console().text();
         if begun <= self.finished {
             self.deaths += 1;
             if self.deaths >= DEATHS_MAX {

@@ -10,6 +10,7 @@ pub mod alone;
 pub mod case;
 pub mod judge;
 pub mod line;
+pub mod report;
 pub mod state;
 pub mod tally;
 
@@ -22,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modfile::check::{self, Finding, Kernel as Target, Series};
+use modfile::check::{self, Kernel as Target, Series};
 
 use self::{
     alone::Alone,
@@ -84,9 +85,9 @@ impl<'a> Setup<'a> {
         self.bases.case(id)
     }
 
-    /// Everything that we find wrong with a file.
-    pub fn findings(&self, image: &[u8]) -> Vec<Finding> {
-        check::findings(image, self.target)
+    /// Our verdict on a file, in words.
+    pub fn words(&self, image: &[u8]) -> String {
+        judge::words(&check::check(image, self.target))
     }
 
     /// Cases one by one.

@@ -156,16 +156,10 @@ fn key(class: Class, row: &Row) -> String {
 /// which kernels begin what they say of a module.
 fn pattern(text: &str) -> String {
     let text = match text.split_once(": ") {
-        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() => rest,
+        Some((name, rest)) if !name.contains(' ') && !matches!(name, "WARNING" | "BUG") => rest,
         _ => text,
     };
-    let text = match text.split_once("ymbol ") {
-        Some((before, rest)) => {
-            let end = [" (", " has ", " from "].iter().filter_map(|word| rest.find(word)).min().unwrap_or(rest.len());
-            format!("{before}ymbol *{}", &rest[end..])
-        }
-        None => text.to_owned(),
-    };
+    let text = ["ymbol ", "section "].iter().fold(text.to_owned(), |text, before| without_name(&text, before));
     let mut pattern = String::new();
     for (number, part) in text.split(['\'', '`']).enumerate() {
         match number % 2 {
@@ -176,11 +170,17 @@ fn pattern(text: &str) -> String {
     pattern
 }
 
+/// A text without the name that stands behind these words.
+fn without_name(text: &str, before: &str) -> String {
+    let Some((start, rest)) = text.split_once(before) else { return text.to_owned() };
+    let end = [" (", " has ", " from ", " must "].iter().filter_map(|word| rest.find(word)).min();
+    format!("{start}{before}*{}", &rest[end.unwrap_or(rest.len())..])
+}
+
 /// A word and what ends it, or `#` where the word is a number, hexadecimal also without a mark if it is long.
 fn without_number(word: &str) -> String {
     let digits = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     let is_hex = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit());
-    let is_number = digits.starts_with("0x")
-        || is_hex(digits) && (digits.len() >= 8 || digits.chars().all(|c| c.is_ascii_digit()));
+    let is_number = digits.starts_with("0x") || is_hex(digits) && digits.contains(|c: char| c.is_ascii_digit());
     if is_number { format!("#{}", &word[digits.len()..]) } else { word.to_owned() }
 }
