@@ -123,7 +123,7 @@ struct RunArgs {
     /// Leave out the scenarios that need a kernel with drivers; those kernels are 600 MB to fetch, the others 190 MB
     #[arg(long)]
     no_drivers: bool,
-    /// How many guests run at once [default: two for each processor, since guests often sleep]
+    /// How many guests run at once [default: three for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
     /// Keep the guests of failing cases, so many at most, for `modrig shell --resume CASE`
@@ -354,7 +354,7 @@ impl Global {
         for path in kernels.iter().filter(|name| name.contains('/')) {
             rig.store.resolve(&catalog, path)?;
         }
-        let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
+        let jobs = args.jobs.unwrap_or_else(|| 3 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", cases.len() as u64);
         let suite = Suite { cases, jobs, earlier: args.earlier() };
         sweep(&args.records);
