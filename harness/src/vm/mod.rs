@@ -234,6 +234,11 @@ impl Vm {
         self.command("dump-guest-memory", &arguments, None).map(drop)
     }
 
+    /// How long to wait on this host, as loaded as it is, for what takes so long at most on an idle machine.
+    pub fn patience(&self, limit: Duration) -> Duration {
+        limit.mul_f64(watch::host_scale(self.process.number()))
+    }
+
     /// Gives the next piece of work its whole time.
     pub fn restart_watch(&mut self) {
         self.watch.restart();
