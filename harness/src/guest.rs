@@ -318,13 +318,16 @@ impl Guest {
         Ok(Returned { what: running.what, how: ending.how, raw: ending.raw.last().copied() })
     }
 
-    /// Begins a `finit_module` and waits until the module's init is about to run, or runs.
+    /// Begins a `finit_module` and waits until the module's init sleeps.
     ///
     /// # Errors
     /// It is never seen coming, or as [`Guest::load`].
     pub fn load_until_coming(&mut self, name: &str, params: &str) -> Check<Running> {
         let running = self.start_load(name, params)?;
         self.eventually(&format!("{name} is coming"), |guest| guest.state_is(name, "coming"))?;
+        // Its files in /sys come a moment later, and then init.
+        self.eventually(&format!("{name} is in /sys"), |guest| guest.exists(&format!("/sys/module/{name}/refcnt")))?;
+        self.waits_in_its_call(&running)?;
         Ok(running)
     }
 

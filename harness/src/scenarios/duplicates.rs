@@ -138,7 +138,6 @@ fn waiter_can_be_killed(guest: &mut Guest) -> Check {
 
 fn loader_killed_in_init_still_loads(guest: &mut Guest) -> Check {
     let load = guest.load_until_coming("slow_init", "hold=1")?;
-    guest.waits_in_its_call(&load)?;
     guest.kill(&load)?;
     guest.let_go("slow_init", "hold")?;
     guest.finish(load)?.was_killed()?;
