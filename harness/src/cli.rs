@@ -26,13 +26,14 @@ use crate::{
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
     peers::Peers,
     progress::Progress,
-    report::{Record, Totals, Verdict, collection::Collection, sweep, terminal},
+    report::{Record, Totals, Verdict, collection::Collection, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
     suite::{self, Event, Part, Suite},
     toolset::{self, Toolset},
     vm::accel::Choice,
+    whole,
 };
 
 /// A test rig for the Linux kernel-module mechanism on real kernels.
@@ -305,7 +306,7 @@ impl Global {
         let jobs = args.jobs.unwrap_or_else(|| 3 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", cases.len() as u64);
         let suite = Suite { cases, jobs, earlier: args.earlier() };
-        sweep(&args.records);
+        whole::sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, machine, Ok(prepared)) => {
