@@ -51,3 +51,4 @@ pub mod text;
 pub mod toolset;
 pub mod triage;
 pub mod vm;
+pub mod whole;

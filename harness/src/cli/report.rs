@@ -10,7 +10,8 @@ use clap::Args;
 
 use crate::{
     error::Result,
-    report::{Totals, collection::Collection, compare::Comparison, html, junit, markdown, terminal, write},
+    report::{Totals, collection::Collection, compare::Comparison, html, junit, markdown, terminal},
+    whole,
 };
 
 /// Files to make of records.
@@ -91,7 +92,7 @@ fn compare(before: &PathBuf, after: &PathBuf, markdown: Option<&PathBuf>) -> Res
 }
 
 pub(super) fn write_and_say(file: &Path, text: &str) -> Result<()> {
-    write(file, text)?;
+    whole::write(file, text.as_bytes())?;
     println!("written: {}", file.display());
     Ok(())
 }
