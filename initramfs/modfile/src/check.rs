@@ -10,15 +10,18 @@
 //! It is about structure. Which symbols the kernel has, version magic, checksums, licences, signatures and the values of
 //! parameters are not looked at: a file that is accepted here may still be refused for one of those.
 
+mod contents;
 mod header;
 mod image;
 mod index;
 mod layout;
+mod references;
 mod relocations;
 mod rule;
 mod sections;
 mod series;
 mod symbols;
+mod tables;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -27,7 +30,7 @@ pub use self::{
     rule::{ALL as RULES, Effect, Rule},
     series::{Kernel, Series, StructModule},
 };
-use self::rule::Stage;
+use self::{rule::Stage, symbols::Objects};
 use crate::signature;
 
 /// What a kernel would do with a file.
@@ -121,7 +124,11 @@ impl Run {
         let Some(index) = index::find(self, &image) else { return };
         let layout = layout::check(self, &image, &index);
         symbols::check(self, &image, &index);
-        relocations::check(self, &image, &index, &layout);
+        let relocations = relocations::check(self, &image, &index, &layout);
+        let objects = Objects::check(self, &image, &index);
+        contents::check(self, &image, &index, &relocations);
+        tables::check(self, &image, &index, &layout, &relocations);
+        references::check(self, &image, &index, &layout, &objects, &relocations);
     }
 
     /// Notes that a rule is broken, as the `at`-th thing of its stage, if it makes a difference to this kernel.

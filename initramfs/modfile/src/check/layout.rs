@@ -1,7 +1,7 @@
 //! Where the loader puts each section: `layout_sections()`, `layout_symtab()` and `move_module()`, with their arithmetic
 //! of 32 bits.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     Run,
@@ -25,6 +25,15 @@ const MUCH: u32 = 64 << 20;
 pub(super) struct Layout {
     /// By index; others are only in the temporary copy of the file.
     pub(super) is_loaded: Vec<bool>,
+}
+
+impl Layout {
+    /// Whether relocations for a section are applied. Those of `.data..percpu`, which is copied elsewhere, are since
+    /// 6.13 (`percpu` of `apply_relocations()`).
+    pub(super) fn is_relocated(&self, run: &Run, index: &Index, section: usize) -> bool {
+        let is_percpu = section != 0 && section == index.percpu && run.since(6, 13);
+        is_percpu || self.is_loaded.get(section).copied().unwrap_or(false)
+    }
 }
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index) -> Layout {
