@@ -3,6 +3,7 @@
 mod behaviours;
 mod cache;
 mod doctor;
+mod fuzz;
 mod report;
 mod shell;
 mod triage;
@@ -102,6 +103,11 @@ enum Command {
     Compare {
         #[command(subcommand)]
         command: CompareCommand,
+    },
+    /// Fuzz the kernel's own module loader
+    Fuzz {
+        #[command(subcommand)]
+        command: fuzz::Command,
     },
     /// Measure this rig against a bare QEMU, and modutils against kmod
     Bench {
@@ -295,6 +301,7 @@ impl Cli {
             }
             Command::Shell(args) => self.global.shell(args)?,
             Command::Cache { command } => return cache::run(&self.global.cache()?, command),
+            Command::Fuzz { command } => return fuzz::run(&self.global.rig()?, command),
             Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {

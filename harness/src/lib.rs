@@ -27,6 +27,7 @@ pub mod compare;
 pub mod console;
 pub mod errno;
 pub mod error;
+pub mod fuzz;
 pub mod guest;
 pub mod image;
 pub mod interrupt;

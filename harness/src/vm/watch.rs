@@ -29,6 +29,13 @@ pub(super) const BOOT: Limits =
 pub(super) const CASE: Limits =
     Limits { first_byte: Duration::from_secs(10), silence: Duration::from_secs(10), total: Duration::from_secs(60) };
 
+/// For a campaign: a case takes 1 ms, and the first one of a guest up to 100 ms. A campaign has no end.
+pub(super) const CAMPAIGN: Limits = Limits {
+    first_byte: Duration::from_secs(3),
+    silence: Duration::from_secs(3),
+    total: Duration::from_secs(365 * 24 * 3600),
+};
+
 /// For an answer of QEMU's monitor: milliseconds, but a dump of the memory takes seconds.
 pub(super) const MONITOR: Limits =
     Limits { first_byte: Duration::from_secs(30), silence: Duration::from_secs(30), total: Duration::from_secs(30) };

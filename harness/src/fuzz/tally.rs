@@ -1,0 +1,153 @@
+//! What cases gave, counted: rows that are alike are one entry, with the first of them as an example.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    case::CaseId,
+    judge::{Answer, Class, Verdict},
+};
+
+/// Different entries that are kept of a campaign. More of them are counted by their class only.
+const ENTRIES_MAX: usize = 2000;
+
+/// One case and all that is said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The case.
+    pub index: u64,
+    /// Our verdict.
+    pub ours: Verdict,
+    /// The kernel's.
+    pub kernel: Answer,
+}
+
+/// Rows that are alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// How many.
+    pub count: u64,
+    /// The one with the lowest number.
+    pub index: u64,
+    /// Its class.
+    pub class: Class,
+    /// Our verdict on it.
+    pub ours: String,
+    /// The kernel's.
+    pub kernel: Answer,
+}
+
+/// Counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Cases of each class.
+    pub classes: BTreeMap<Class, u64>,
+    /// Rows that are alike, by what they have in common.
+    pub entries: BTreeMap<String, Entry>,
+    /// Rows that are in no entry, because there are too many.
+    pub left_out: u64,
+}
+
+impl Tally {
+    /// Counts a row.
+    pub fn add(&mut self, row: Row) {
+        let class = Class::of(&row.ours, &row.kernel);
+        *self.classes.entry(class).or_default() += 1;
+        let key = key(class, &row);
+        let entry = Entry { count: 1, index: row.index, class, ours: row.ours.to_string(), kernel: row.kernel };
+        self.put(key, entry);
+    }
+
+    /// Counts what another tally has counted.
+    pub fn merge(&mut self, other: Self) {
+        for (class, count) in other.classes {
+            *self.classes.entry(class).or_default() += count;
+        }
+        self.left_out += other.left_out;
+        other.entries.into_iter().for_each(|(key, entry)| self.put(key, entry));
+    }
+
+    fn put(&mut self, key: String, entry: Entry) {
+        let full = self.entries.len() >= ENTRIES_MAX;
+        match self.entries.get_mut(&key) {
+            Some(known) => {
+                let count = known.count + entry.count;
+                if entry.index < known.index {
+                    *known = entry;
+                }
+                known.count = count;
+            }
+            None if full => self.left_out += entry.count,
+            None => drop(self.entries.insert(key, entry)),
+        }
+    }
+
+    /// How many cases there are.
+    pub fn cases(&self) -> u64 {
+        self.classes.values().sum()
+    }
+
+    /// How many of a class.
+    pub fn of(&self, class: Class) -> u64 {
+        self.classes.get(&class).copied().unwrap_or_default()
+    }
+
+    /// How many different ways the kernel died in.
+    pub fn crashes(&self) -> BTreeMap<&str, u64> {
+        let mut titles = BTreeMap::new();
+        for entry in self.entries.values() {
+            if let Some(title) = entry.kernel.title() {
+                *titles.entry(title).or_default() += entry.count;
+            }
+        }
+        titles
+    }
+}
+
+/// What rows have in common: class, reason, and the kernel's answer, without what differs from case to case.
+fn key(class: Class, row: &Row) -> String {
+    let kernel = match &row.kernel {
+        Answer::Returned(result, log) => format!("{result} {}", pattern(log.lines().next().unwrap_or_default())),
+        Answer::Crashed(title) | Answer::Ran(title) => title.clone(),
+    };
+    format!("{} | {} | {kernel}", class.name(), pattern(&row.ours.to_string()))
+}
+
+/// A text with `#` for each number, and without names: what stands in quotes, after `symbol`, or before the colon with
+/// which kernels begin what they say of a module.
+fn pattern(text: &str) -> String {
+    let text = match text.split_once(": ") {
+        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() && !name.starts_with("reject") => rest,
+        _ => text,
+    };
+    let text = match text.split_once("ymbol ") {
+        Some((before, rest)) => {
+            let end = [" (", " has ", " from "].iter().filter_map(|word| rest.find(word)).min().unwrap_or(rest.len());
+            format!("{before}ymbol *{}", &rest[end..])
+        }
+        None => text.to_owned(),
+    };
+    let mut pattern = String::new();
+    for (number, part) in text.split(['\'', '`']).enumerate() {
+        match number % 2 {
+            0 => part.split_inclusive(|c: char| !c.is_alphanumeric()).for_each(|word| pattern += &without_number(word)),
+            _ => pattern.push('*'),
+        }
+    }
+    pattern
+}
+
+/// A word and what ends it, or `#` where the word is a number, hexadecimal also without a mark if it is long.
+fn without_number(word: &str) -> String {
+    let digits = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let is_hex = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit());
+    let is_number = digits.starts_with("0x")
+        || is_hex(digits) && (digits.len() >= 8 || digits.chars().all(|c| c.is_ascii_digit()));
+    if is_number { format!("#{}", &word[digits.len()..]) } else { word.to_owned() }
+}
+
+/// The case of an entry.
+pub fn case_of(kernel: &str, region: super::case::Region, seed: u64, entry: &Entry) -> CaseId {
+    CaseId { kernel: kernel.to_owned(), region, seed, index: entry.index, only: Vec::new() }
+}
