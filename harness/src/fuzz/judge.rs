@@ -2,24 +2,13 @@
 
 use std::fmt;
 
-use modfile::elf::Elf;
+use modfile::check::{Effect, Finding, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::errno::Errno;
 
 /// What a canary's init returns: the kernel has accepted and run the module.
 pub const ACCEPTED: i64 = -(libc::ENOTNAM as i64);
-
-/// Our verdict on a module's file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// A kernel loads it.
-    Accept,
-    /// A kernel refuses it, for this reason.
-    Reject(String),
-    /// A kernel that loads it trips over this.
-    Danger(String),
-}
 
 /// What a kernel made of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +28,10 @@ pub enum Answer {
 pub enum Class {
     /// Both take it.
     AgreeAccept,
-    /// Both refuse it.
+    /// Both refuse it for the same reason: errno and log are what we say.
     AgreeReject,
+    /// Both refuse it, the kernel for another reason.
+    OtherReason,
     /// We take it, the kernel does not, for what no file shows: a symbol that it does not have.
     Beyond,
     /// We refuse it, the kernel takes it.
@@ -59,9 +50,10 @@ pub enum Class {
 
 impl Class {
     /// All of them, bugs of ours last.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AgreeAccept,
         Self::AgreeReject,
+        Self::OtherReason,
         Self::Beyond,
         Self::Stricter,
         Self::Warned,
@@ -81,6 +73,7 @@ impl Class {
         match self {
             Self::AgreeAccept => "agree-accept",
             Self::AgreeReject => "agree-reject",
+            Self::OtherReason => "other-reason",
             Self::Beyond => "beyond",
             Self::Stricter => "stricter",
             Self::Warned => "warned",
@@ -100,8 +93,13 @@ impl Class {
             (Verdict::Danger(_), Answer::Returned(..)) => Self::Warned,
             (Verdict::Accept, Answer::Returned(result, _)) if has_accepted(*result) => Self::AgreeAccept,
             (Verdict::Reject(_), Answer::Returned(result, _)) if has_accepted(*result) => Self::Stricter,
-            (Verdict::Reject(_), Answer::Returned(..)) => Self::AgreeReject,
-            (Verdict::Accept, Answer::Returned(_, log)) if is_beyond(log) => Self::Beyond,
+            (Verdict::Reject(finding), Answer::Returned(result, log)) => match finding.effect {
+                Effect::Rejects { errno, log: ours } if *result == -i64::from(errno) && log.contains(ours) => {
+                    Self::AgreeReject
+                }
+                _ => Self::OtherReason,
+            },
+            (Verdict::Accept, Answer::Returned(result, log)) if is_beyond(*result, log) => Self::Beyond,
             (Verdict::Accept, Answer::Returned(..)) => Self::Laxer,
         }
     }
@@ -112,42 +110,41 @@ fn has_accepted(result: i64) -> bool {
     result == ACCEPTED || result >= 0
 }
 
-/// What a kernel refuses a module for that is no fault of its structure: it has no such symbol, or another version of it,
-/// or a parameter does not suit it.
-const BEYOND: [&str; 3] = ["Unknown symbol", "disagrees about version of symbol", "no symbol version for"];
+/// What a kernel says when it refuses a module for what is no matter of its structure: the kernel has no such symbol, or
+/// another version of it; it is of another build; a parameter has no such type.
+const BEYOND: [&str; 7] = [
+    "Unknown symbol",
+    "disagrees about version of symbol",
+    "no symbol version for",
+    "version magic",
+    "exports duplicate symbol",
+    "from namespace",
+    "is blacklisted",
+];
 
-fn is_beyond(log: &str) -> bool {
-    BEYOND.iter().any(|text| log.contains(text))
+fn is_beyond(result: i64, log: &str) -> bool {
+    let signature = [libc::EBADMSG, libc::ENOPKG, libc::EKEYREJECTED];
+    signature.iter().any(|errno| result == -i64::from(*errno)) || BEYOND.iter().any(|text| log.contains(text))
 }
 
-impl Verdict {
-    /// Ours.
-    pub fn of(image: &[u8]) -> Self {
-        match Elf::parse(image) {
-            Err(error) => Self::Reject(error.to_string()),
-            Ok(elf) => match elf.sections().find_map(Result::err) {
-                Some(error) => Self::Reject(error.to_string()),
-                None => Self::Accept,
-            },
-        }
-    }
-
-    /// The reason, where there is one.
-    pub fn reason(&self) -> &str {
-        match self {
-            Self::Accept => "",
-            Self::Reject(why) | Self::Danger(why) => why,
-        }
+/// Our verdict in words: `reject: section 3 lies beyond the end of the file`.
+pub fn words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Accept => "accept".into(),
+        Verdict::Reject(Finding { rule, place, .. }) => format!("reject: {place} {}", rule.what),
+        Verdict::Danger(Finding { rule, place, effect, .. }) => match effect {
+            Effect::Endangers(how) => format!("danger: {place} {}: {how}", rule.what),
+            _ => format!("danger: {place} {}", rule.what),
+        },
     }
 }
 
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Accept => f.write_str("accept"),
-            Self::Reject(why) => write!(f, "reject: {why}"),
-            Self::Danger(why) => write!(f, "danger: {why}"),
-        }
+/// The same as a key, without the place: `reject magic`.
+pub fn short(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Accept => "accept".into(),
+        Verdict::Reject(finding) => format!("reject {}", finding.rule.name),
+        Verdict::Danger(finding) => format!("danger {}", finding.rule.name),
     }
 }
 

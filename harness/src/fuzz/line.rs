@@ -5,9 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use modfile::check::Verdict;
 use modrig_agent::slots::SLOTS;
 
-use super::judge::{Answer, Verdict};
+use super::judge::Answer;
 use crate::{
     error::{Error, Result},
     vm::{Host, Trouble, Vm, snapshot::Snapshot},

@@ -20,9 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use modfile::check::{self, Kernel as Target, Series};
+
 use self::{
     case::{Bases, Region},
-    judge::Verdict,
     line::{Line, Pending},
     state::State,
     tally::{Row, Tally},
@@ -71,6 +72,8 @@ pub struct Campaign<'a> {
     rig: &'a Rig,
     prepared: Prepared,
     bases: Bases,
+    /// What we need to know of the kernel to judge.
+    target: Target,
     options: Options,
     begun: Instant,
     /// For how long it has run before.
@@ -122,9 +125,12 @@ impl<'a> Campaign<'a> {
             (Err(error), true) => return Err(error),
             (_, false) => fresh(),
         };
+        let series = Series::of_release(&prepared.kernel.release)
+            .ok_or_else(|| Error::new(format!("`{}` is no release of a kernel", prepared.kernel.release)))?;
+        let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
         let earlier = state.time;
         let work = Mutex::new(Work { state, next: 0, stopped: false });
-        Ok(Self { rig, prepared, bases, options, begun: Instant::now(), earlier, work })
+        Ok(Self { rig, prepared, bases, target, options, begun: Instant::now(), earlier, work })
     }
 
     /// Runs it until its time is over or all cases are done; `show` is called some times a second with what is known.
@@ -204,7 +210,7 @@ impl<'a> Campaign<'a> {
                     break;
                 };
                 let image = self.bases.case(self.options.seed, index).image;
-                let ours = Verdict::of(&image);
+                let ours = check::check(&image, self.target);
                 line.push(Pending { index, image, ours });
             }
             if line.is_empty() {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use modfile::check::Verdict;
 use serde::{Deserialize, Serialize};
 
 use super::{
     case::CaseId,
-    judge::{Answer, Class, Verdict},
+    judge::{self, Answer, Class},
 };
 
 /// Different entries that are kept of a campaign. More of them are counted by their class only.
@@ -55,7 +56,7 @@ impl Tally {
         let class = Class::of(&row.ours, &row.kernel);
         *self.classes.entry(class).or_default() += 1;
         let key = key(class, &row);
-        let entry = Entry { count: 1, index: row.index, class, ours: row.ours.to_string(), kernel: row.kernel };
+        let entry = Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel };
         self.put(key, entry);
     }
 
@@ -111,14 +112,14 @@ fn key(class: Class, row: &Row) -> String {
         Answer::Returned(result, log) => format!("{result} {}", pattern(log.lines().next().unwrap_or_default())),
         Answer::Crashed(title) | Answer::Ran(title) => title.clone(),
     };
-    format!("{} | {} | {kernel}", class.name(), pattern(&row.ours.to_string()))
+    format!("{} | {} | {kernel}", class.name(), judge::short(&row.ours))
 }
 
 /// A text with `#` for each number, and without names: what stands in quotes, after `symbol`, or before the colon with
 /// which kernels begin what they say of a module.
 fn pattern(text: &str) -> String {
     let text = match text.split_once(": ") {
-        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() && !name.starts_with("reject") => rest,
+        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() => rest,
         _ => text,
     };
     let text = match text.split_once("ymbol ") {
