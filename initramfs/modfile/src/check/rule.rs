@@ -102,7 +102,20 @@ const V7_1: Series = Series::new(7, 1);
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
 const ENOMEM: i32 = 12;
+const EEXIST: i32 = 17;
 const EINVAL: i32 = 22;
+
+/// The name of an error number that loaders fail with for a file's structure.
+pub const fn errno_name(errno: i32) -> &'static str {
+    match errno {
+        ENOENT => "ENOENT",
+        ENOEXEC => "ENOEXEC",
+        ENOMEM => "ENOMEM",
+        EINVAL => "EINVAL",
+        EEXIST => "EEXIST",
+        _ => "an error",
+    }
+}
 
 const fn enoexec(log: &'static str) -> Effect {
     Effect::Rejects { errno: ENOEXEC, log }
