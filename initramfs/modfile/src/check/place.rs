@@ -3,7 +3,7 @@
 use alloc::{borrow::Cow, format, string::String};
 use core::fmt;
 
-use super::{Run, Series, header, image::Image, index::Index, symbols};
+use super::{Run, Series, header, image::Image, index::Tables, symbols};
 use crate::{bytes::nul, elf::SHT_SYMTAB, signature};
 
 /// Which part of a file.
@@ -70,8 +70,7 @@ impl<'a> Places<'a> {
         let image = self.image.as_ref()?;
         let (symtab, header) = image.real_sections().find(|(_, header)| header.kind == SHT_SYMTAB)?;
         let strtab = header.link as usize;
-        let index_of = Index { symtab, strtab, this_module: 0, percpu: 0, modinfo: 0, versions: 0 };
-        let symbol = symbols::entry(image, &index_of, index)?;
+        let symbol = symbols::entry(image, Tables { symtab, strtab }, index)?;
         let name = image.data(strtab).get(symbol.name as usize..)?;
         Some(String::from_utf8_lossy(name.get(..nul(name)?)?))
     }

@@ -55,7 +55,7 @@ const fn point(relocation: &Relocation, symbol: &Symbol, is_code: bool) -> i64 {
 impl From<'_> {
     fn fault(&self, applied: &Applied) -> Option<&'static Rule> {
         let relocation = &applied.relocation;
-        let symbol = symbols::entry(self.image, self.index, relocation.symbol)?;
+        let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
         if relocation.kind == NONE {
             return None;
         }

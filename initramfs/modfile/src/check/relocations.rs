@@ -84,7 +84,7 @@ impl Relocations {
 }
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &Layout) -> Relocations {
-    let count = symbols::entries(image, index).len();
+    let count = symbols::entries(image, index.tables).len();
     let mut targets: Vec<Option<Target<'_>>> = image.sections.iter().map(|_| None).collect();
     // Place in the loader's order over all tables.
     let mut at = 0;

@@ -210,6 +210,11 @@ rules! {
     THIS_MODULE_NAME_EMPTY "this-module-name-empty" "holds an empty module name"
         [(ALWAYS, Stage::Coming, Effect::Rejects { errno: EINVAL, log: "attempted to be registered with empty name" })];
 
+    VERSIONS_PAIR "versions-pair" "has checksums of symbols without names, or names without checksums"
+        [(V6_13, Stage::Versions, enoexec("extended version crc+name presence does not match"))];
+    VERSIONS_NAMES "versions-names" "has fewer names than there are checksums of symbols"
+        [(V6_13, Stage::Versions, enoexec("more extended version crcs than names"))];
+
     NO_SYMTAB "no-symtab" "has no symbol table"
         [(ALWAYS, Stage::SymtabFirst, enoexec("module has no symbols (stripped?)")),
          (V6_4, Stage::Symtab, enoexec("module has no symbols (stripped?)"))];
@@ -239,6 +244,8 @@ rules! {
         [(ALWAYS, Stage::Layout, Effect::Rejects { errno: ENOMEM, log: "" })];
     MUCH_MEMORY "much-memory" "asks for more than 64 MiB of memory at once"
         [(ALWAYS, Stage::Layout, Endangers("may use up the memory, or fail with ENOMEM"))];
+    PERCPU "percpu" "does not fit in the memory for each processor's data (sh_size, sh_addralign)"
+        [(ALWAYS, Stage::Layout, Effect::Rejects { errno: ENOMEM, log: "Could not allocate" })];
     OVERLAP "overlap" "comes to lie outside its memory, or over another section"
         [(ALWAYS, Stage::Layout, Endangers("writes where other things lie"))];
 
@@ -307,6 +314,8 @@ rules! {
         [(ALWAYS, Stage::Finalize, Endangers("takes one for the other"))];
     TABLE_LENGTHS "table-lengths" "is a table with another number of entries than its sister"
         [(ALWAYS, Stage::Finalize, Endangers("reads beyond the shorter one, or warns"))];
+    DUPLICATE_NAME "duplicate-name" "has the name of another section that is loaded"
+        [(V6_12, Stage::Coming, Effect::Rejects { errno: EEXIST, log: "cannot create duplicate filename" })];
     EXPORT_FLAGS "export-flags" "exports symbols, and has no __kflagstab"
         [(V7_1, Stage::Symbols, enoexec("no flags for exported symbols"))];
     ALTERNATIVE "alternative" "is an alternative that reaches beyond its code, or is longer than what it replaces"

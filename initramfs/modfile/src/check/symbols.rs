@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{
     Place, Run,
     image::{Image, LAYOUT},
-    index::Index,
+    index::{Index, Tables},
     rule,
 };
 use crate::elf::{SHN_ABS, SHN_UNDEF, STB_WEAK, STT_OBJECT};
@@ -42,20 +42,20 @@ impl Symbol {
 }
 
 /// All entries, the null one first.
-pub(super) fn entries<'a>(image: &Image<'a>, index: &Index) -> impl ExactSizeIterator<Item = Symbol> + use<'a> {
-    image.data(index.symtab).chunks_exact(LAYOUT.symbol_size()).map(Symbol::decode)
+pub(super) fn entries<'a>(image: &Image<'a>, tables: Tables) -> impl ExactSizeIterator<Item = Symbol> + use<'a> {
+    image.data(tables.symtab).chunks_exact(LAYOUT.symbol_size()).map(Symbol::decode)
 }
 
 /// The entry that a relocation names.
-pub(super) fn entry(image: &Image<'_>, index: &Index, at: u32) -> Option<Symbol> {
+pub(super) fn entry(image: &Image<'_>, tables: Tables, at: u32) -> Option<Symbol> {
     let size = LAYOUT.symbol_size();
-    let record = image.data(index.symtab).get(at as usize * size..)?.get(..size)?;
+    let record = image.data(tables.symtab).get(at as usize * size..)?.get(..size)?;
     Some(Symbol::decode(record))
 }
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index) {
-    let names = image.data(index.strtab);
-    for (at, symbol) in entries(image, index).enumerate() {
+    let names = image.data(index.tables.strtab);
+    for (at, symbol) in entries(image, index.tables).enumerate() {
         let place = Place::Symbol(at as u32);
         if symbol.name as usize >= names.len() {
             run.report(&rule::SYMBOL_NAME_OUTSIDE, place, at);
@@ -90,7 +90,7 @@ impl Objects {
     pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index) -> Self {
         let mut starts = Vec::new();
         let mut sized = Vec::new();
-        for (at, symbol) in entries(image, index).enumerate().skip(1) {
+        for (at, symbol) in entries(image, index.tables).enumerate().skip(1) {
             let Some(header) = image.sections.get(usize::from(symbol.section)).filter(|_| symbol.section != 0) else {
                 continue;
             };

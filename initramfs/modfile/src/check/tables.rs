@@ -8,7 +8,7 @@ use super::{
     image::Image,
     index::Index,
     layout::Layout,
-    relocations::{ABS64, PC32, PC64, Relocations},
+    relocations::{ABS64, Applied, PC32, PC64, Relocation, Relocations},
     rule,
     sections::SHF_EXECINSTR,
     symbols,
@@ -18,12 +18,15 @@ use crate::elf::{SHN_LORESERVE, SHN_UNDEF};
 /// What a pointer of a table may point to, in the module itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum To {
+    /// An instruction.
     Code,
+    /// An instruction, or the end of all.
+    Border,
     Data,
     Any,
 }
 
-use To::{Any, Code, Data};
+use To::{Any, Border, Code, Data};
 
 /// A pointer in an entry: where, the type of its relocation, what it points to.
 type Pointer = (u64, u32, To);
@@ -32,6 +35,8 @@ struct Table {
     name: &'static str,
     /// Bytes of an entry, and the pointers in it, by the series since which it is so.
     layouts: &'static [(Series, u64, &'static [Pointer])],
+    /// The series from which on the kernel does not look at it.
+    until: Option<Series>,
     /// The kernel takes it also where it is not marked to be loaded.
     is_always_taken: bool,
     /// An entry that is cut off counts as one.
@@ -42,12 +47,12 @@ const ALWAYS: Series = Series::new(0, 0);
 
 /// A table that stayed as it is since 5.10, of those that `find_module_sections()` finds.
 const fn found(name: &'static str, layouts: &'static [(Series, u64, &'static [Pointer])]) -> Table {
-    Table { name, layouts, is_always_taken: false, ends_early: false }
+    Table { name, layouts, until: None, is_always_taken: false, ends_early: false }
 }
 
 /// A table that is found by its name alone.
 const fn taken(name: &'static str, layouts: &'static [(Series, u64, &'static [Pointer])]) -> Table {
-    Table { name, layouts, is_always_taken: true, ends_early: false }
+    Table { name, layouts, until: None, is_always_taken: true, ends_early: false }
 }
 
 /// 32-bit offsets to instructions.
@@ -59,7 +64,7 @@ const ALTERNATIVES: &[Pointer] = &[(0, PC32, Code), (4, PC32, Code)];
 
 const TABLES: &[Table] = &[
     // struct kernel_param; the argument may be none
-    found("__param", &[(ALWAYS, 40, &[(0, ABS64, Data), (8, ABS64, Data), (16, ABS64, Any)])]),
+    found(PARAMETERS, &[(ALWAYS, PARAMETER, &[(0, ABS64, Data), (8, ABS64, Data), (16, ABS64, Any)])]),
     // struct kernel_symbol
     found("__ksymtab", EXPORTS),
     found("__ksymtab_gpl", EXPORTS),
@@ -92,6 +97,7 @@ const TABLES: &[Table] = &[
     Table {
         name: ".parainstructions",
         layouts: &[(ALWAYS, 16, &[(0, ABS64, Code)])],
+        until: Some(Series::new(6, 8)),
         is_always_taken: true,
         ends_early: true,
     },
@@ -100,17 +106,31 @@ const TABLES: &[Table] = &[
     taken(".call_sites", SITES),
     taken(".cfi_sites", SITES),
     taken(".ibt_endbr_seal", SITES),
-    taken(".smp_locks", SITES),
-    taken(".orc_unwind_ip", SITES),
+    Table {
+        name: ".smp_locks",
+        layouts: SITES,
+        until: Some(Series::new(7, 3)),
+        is_always_taken: true,
+        ends_early: false,
+    },
+    taken(".orc_unwind_ip", &[(ALWAYS, 4, &[(0, PC32, Border)])]),
 ];
 
+/// How many features and bugs of processors there are: `(NCAPINTS + NBUGINTS) * 32`, one word more in 5.10.
+const FEATURES: u16 = 24 * 32;
+
+const PARAMETERS: &str = "__param";
+/// Bytes of a `struct kernel_param`.
+const PARAMETER: u64 = 40;
 const ALTINSTRUCTIONS: &str = ".altinstructions";
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &Layout, relocations: &Relocations) {
     let walk = Walk { image, index, layout, relocations };
     for (at, header) in image.real_sections().filter(|(_, header)| header.size != 0) {
         let name = image.name(at);
-        let Some(table) = TABLES.iter().find(|table| table.name.as_bytes() == name) else { continue };
+        let is_walked = |table: &&Table| table.until.is_none_or(|until| run.kernel.series < until);
+        let table = TABLES.iter().find(|table| table.name.as_bytes() == name).filter(is_walked);
+        let Some(table) = table else { continue };
         if header.is_alloc() {
             walk.table(run, table, at);
         } else if table.is_always_taken {
@@ -150,7 +170,7 @@ impl Walk<'_> {
                 let place = Place::Entry { section: at as u16, index: entry as u32 };
                 match found {
                     Some(applied) if applied.relocation.kind == *kind => {
-                        if !self.points_to(*to, applied.relocation.symbol) {
+                        if !self.points_to(*to, &applied.relocation) {
                             run.report(&rule::TABLE_TARGET, place, at);
                         }
                     }
@@ -158,20 +178,45 @@ impl Walk<'_> {
                 }
             }
         }
+        if table.name == PARAMETERS {
+            self.arguments(run, at, count);
+        }
         if table.name == ALTINSTRUCTIONS {
             self.alternatives(run, at, *size);
         }
     }
 
-    fn points_to(&self, to: To, symbol: u32) -> bool {
-        let symbol = symbols::entry(self.image, self.index, symbol);
-        let Some(section) = symbol.map(|symbol| symbol.section) else { return true };
-        match section {
-            SHN_UNDEF => to != Code,
+    /// A parameter of one of the kernel's types needs something to set. Their operations are the kernel's.
+    fn arguments(&self, run: &mut Run, at: usize, count: u64) {
+        for entry in 0..count {
+            let [operations, argument] = [16, 32].map(|offset| self.relocations.at(at, entry * PARAMETER + offset));
+            let symbol = |applied: &Applied| symbols::entry(self.image, self.index.tables, applied.relocation.symbol);
+            let is_kernels = operations.and_then(symbol).is_some_and(|symbol| symbol.section == SHN_UNDEF);
+            let is_data = argument.is_some_and(|applied| {
+                applied.relocation.kind == ABS64 && self.points_to(Data, &applied.relocation)
+            });
+            if is_kernels && !is_data {
+                run.report(&rule::TABLE_POINTER, Place::Entry { section: at as u16, index: entry as u32 }, at);
+            }
+        }
+    }
+
+    /// Whether a pointer leads to what it is to, and to some byte of it where that is code.
+    fn points_to(&self, to: To, relocation: &Relocation) -> bool {
+        let Some(symbol) = symbols::entry(self.image, self.index.tables, relocation.symbol) else { return true };
+        match symbol.section {
+            SHN_UNDEF => matches!(to, Data | Any),
             SHN_LORESERVE.. => to == Any,
             section => {
-                let is_code = self.image.sections.get(usize::from(section)).is_some_and(|it| it.has(SHF_EXECINSTR));
-                to == Any || is_code == (to == Code)
+                let Some(header) = self.image.sections.get(usize::from(section)) else { return true };
+                let is_inside = symbol.value.wrapping_add(relocation.addend) < header.size;
+                let is_code = header.has(SHF_EXECINSTR);
+                match to {
+                    Any => true,
+                    Data => !is_code,
+                    Border => is_code,
+                    Code => is_code && is_inside,
+                }
             }
         }
     }
@@ -179,10 +224,12 @@ impl Walk<'_> {
     /// `apply_alternatives()`: the last bytes of an entry are the lengths of the original and of its replacement.
     fn alternatives(&self, run: &mut Run, at: usize, size: u64) {
         for (entry, record) in self.image.contents(at).chunks_exact(size as usize).enumerate() {
-            let [.., length, replacement] = record else { continue };
+            let [_, _, _, _, _, _, _, _, low, high, .., length, replacement] = record else { continue };
             let start = entry as u64 * size;
             let fits = self.reaches(at, start, *length) && self.reaches(at, start + 4, *replacement);
-            if !fits || replacement > length {
+            // Up to 6.2 the upper bit says that the feature must not be there.
+            let feature = u16::from_le_bytes([*low, *high]) & if size == 12 { 0x7fff } else { 0xffff };
+            if feature >= FEATURES || !fits || replacement > length {
                 run.report(&rule::ALTERNATIVE, Place::Entry { section: at as u16, index: entry as u32 }, at);
             }
         }
@@ -191,7 +238,7 @@ impl Walk<'_> {
     /// Whether so many bytes lie where an offset of a table points to; true where it points to nowhere.
     fn reaches(&self, table: usize, offset: u64, length: u8) -> bool {
         let target = self.relocations.at(table, offset).and_then(|applied| {
-            let symbol = symbols::entry(self.image, self.index, applied.relocation.symbol)?;
+            let symbol = symbols::entry(self.image, self.index.tables, applied.relocation.symbol)?;
             Some((self.image.sections.get(usize::from(symbol.section))?, symbol.value, applied.relocation.addend))
         });
         let Some((section, value, addend)) = target else { return true };
