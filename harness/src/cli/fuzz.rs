@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::{
     error::{Error, Result},
-    fuzz::{Campaign, Options, case::Region, judge::Class, state::State},
+    fuzz::{Campaign, Now, Options, case::Region, judge::Class, state::State},
     run::Rig,
 };
 
@@ -82,7 +82,12 @@ fn kernel(rig: &Rig, args: &KernelArgs) -> Result<ExitCode> {
     };
     let mut campaign = Campaign::prepare(rig, options)?;
     let bar = rig.store.progress.spinner("");
-    let state = campaign.run(|state| bar.set_message(line(state)));
+    let state = campaign.run(|now| {
+        bar.set_message(match now {
+            Now::Cases(state) => line(state),
+            Now::Alone(left) => format!("{left} cases once more, each alone"),
+        });
+    });
     bar.finish_and_clear();
     let state = state?;
     println!("{}", line(&state));

@@ -182,16 +182,9 @@ impl Bases {
     }
 
     /// The module of a case.
-    pub fn case(&self, seed: u64, index: u64) -> Broken {
-        self.case_with(seed, index, &[])
-    }
-
-    /// The same with only some of its changes.
-    pub fn case_with(&self, seed: u64, index: u64, only: &[usize]) -> Broken {
-        let mut chance = Chance::new(seed, index);
-        let base = chance.one_of(&self.bases);
-        let changes = base.changes(self.region, &mut chance);
-        let wanted = (0..changes.len()).filter(|number| only.is_empty() || only.contains(number));
+    pub fn case(&self, id: &CaseId) -> Broken {
+        let (base, changes) = self.plan(id);
+        let wanted = (0..changes.len()).filter(|number| id.only.is_empty() || id.only.contains(number));
         let (mut image, mut labels) = (base.bytes.to_vec(), Vec::new());
         for number in wanted {
             match changes[number] {
@@ -206,9 +199,14 @@ impl Bases {
     }
 
     /// How many changes a case has.
-    pub fn changes_of(&self, seed: u64, index: u64) -> usize {
-        let mut chance = Chance::new(seed, index);
-        chance.one_of(&self.bases).changes(self.region, &mut chance).len()
+    pub fn changes_of(&self, id: &CaseId) -> usize {
+        self.plan(id).1.len()
+    }
+
+    fn plan(&self, id: &CaseId) -> (&Base, Vec<Change>) {
+        let mut chance = Chance::new(id.seed, id.index);
+        let base = chance.one_of(&self.bases);
+        (base, base.changes(self.region, &mut chance))
     }
 }
 

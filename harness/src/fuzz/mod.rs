@@ -6,6 +6,7 @@
 //!        ─▶ tally (rows that are alike) ─▶ state (outlives us)
 //! ```
 
+pub mod alone;
 pub mod case;
 pub mod judge;
 pub mod line;
@@ -14,16 +15,19 @@ pub mod tally;
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use modfile::check::{self, Kernel as Target, Series};
+use modfile::check::{self, Finding, Kernel as Target, Series};
 
 use self::{
-    case::{Bases, Region},
+    alone::Alone,
+    case::{Bases, Broken, CaseId, Region},
+    judge::Answer,
     line::{Line, Pending},
     state::State,
     tally::{Row, Tally},
@@ -44,6 +48,53 @@ const PIECE: u64 = 32;
 
 /// How often what is known is written down.
 const SAVE: Duration = Duration::from_secs(5);
+
+/// What cases are made of, and what judges them: a kernel with its modules and a saved guest.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    rig: &'a Rig,
+    prepared: Prepared,
+    bases: Bases,
+    /// What we need to know of the kernel to judge.
+    target: Target,
+}
+
+impl<'a> Setup<'a> {
+    /// Fetches the kernel, builds the modules and saves a guest that takes cases, where they are not in the cache.
+    ///
+    /// # Errors
+    /// Any of it fails, or the modules have nothing in the region.
+    pub fn prepare(rig: &'a Rig, kernel: &str, region: Region) -> Result<Self> {
+        let contents = Contents { modules: &BASES, ..Contents::default() };
+        let prepared = rig.prepare_with(kernel, Machine::CAMPAIGN, &contents)?;
+        let set = module::build(&rig.store, &prepared.kernel, &BASES, &[])?;
+        if let Some((name, why)) = set.failures.first_key_value() {
+            return Err(Error::new(format!("the module {name} does not build for {kernel}: {why}")));
+        }
+        let bases = Bases::new(region, set.modules.values())?;
+        let release = &prepared.kernel.release;
+        let series = Series::of_release(release)
+            .ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
+        let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
+        Ok(Self { rig, prepared, bases, target })
+    }
+
+    /// The file of a case, and what was done to it.
+    pub fn case(&self, id: &CaseId) -> Broken {
+        self.bases.case(id)
+    }
+
+    /// Everything that we find wrong with a file.
+    pub fn findings(&self, image: &[u8]) -> Vec<Finding> {
+        check::findings(image, self.target)
+    }
+
+    /// Cases one by one.
+    pub fn alone(&self) -> Alone<'_> {
+        let Self { rig, prepared, bases, target } = self;
+        Alone { host: &rig.host, snapshot: &prepared.guest, bases, target: *target }
+    }
+}
 
 /// What a campaign shall do.
 #[derive(Debug, Clone)]
@@ -66,14 +117,19 @@ pub struct Options {
     pub go_on: bool,
 }
 
+/// What a campaign does at the moment, for whoever looks on.
+#[derive(Debug, Clone, Copy)]
+pub enum Now<'a> {
+    /// Cases, and this is what they gave so far.
+    Cases(&'a State),
+    /// Some of them once more, alone: so many are left.
+    Alone(usize),
+}
+
 /// A campaign that is ready to run.
 #[derive(Debug)]
 pub struct Campaign<'a> {
-    rig: &'a Rig,
-    prepared: Prepared,
-    bases: Bases,
-    /// What we need to know of the kernel to judge.
-    target: Target,
+    setup: Setup<'a>,
     options: Options,
     begun: Instant,
     /// For how long it has run before.
@@ -92,79 +148,89 @@ struct Work {
 }
 
 impl<'a> Campaign<'a> {
-    /// Fetches the kernel, builds the modules and saves a guest that takes cases, where they are not in the cache.
+    /// Makes ready what it needs, or finds it in the cache.
     ///
     /// # Errors
-    /// Any of it fails, or there is a campaign already, or none to go on with.
+    /// That fails, or there is no campaign to go on with, or another one.
     pub fn prepare(rig: &'a Rig, options: Options) -> Result<Self> {
-        let contents = Contents { modules: &BASES, ..Contents::default() };
-        let prepared = rig.prepare_with(&options.kernel, Machine::CAMPAIGN, &contents)?;
-        let set = module::build(&rig.store, &prepared.kernel, &BASES, &[])?;
-        if let Some((name, why)) = set.failures.first_key_value() {
-            return Err(Error::new(format!("the module {name} does not build for {}: {why}", options.kernel)));
-        }
-        let bases = Bases::new(options.region, set.modules.values())?;
-        let fresh = || {
-            let release = prepared.kernel.release.clone();
-            State::new(options.kernel.clone(), release, options.region, options.seed, bases.digest.clone())
-        };
-        let state = match (State::read(&options.place), options.go_on) {
-            (Ok(state), true) => {
-                let new = fresh();
-                if (state.seed, &state.bases, &state.release, state.region)
-                    != (new.seed, &new.bases, &new.release, new.region)
-                {
-                    return Err(Error::usage(format!(
-                        "the campaign in `{}` is of another kernel, region, seed, or of other modules",
-                        options.place.display()
-                    ))
-                    .help("name another folder with --place, or leave out --continue"));
-                }
-                state
+        let earlier = options.go_on.then(|| State::read(&options.place)).transpose()?;
+        let setup = Setup::prepare(rig, &options.kernel, options.region)?;
+        let (release, bases) = (setup.prepared.kernel.release.clone(), setup.bases.digest.clone());
+        let new = State::new(options.kernel.clone(), release, options.region, options.seed, bases);
+        let state = match earlier {
+            Some(state) if !state.is_of(&new) => {
+                let what = format!("the campaign in `{}` is not this one", options.place.display());
+                return Err(Error::usage(what).help(
+                    "it is of another kernel, region or seed, or of other modules; name another folder with --place, or \
+                     leave out --continue",
+                ));
             }
-            (Err(error), true) => return Err(error),
-            (_, false) => fresh(),
+            Some(state) => state,
+            None => new,
         };
-        let series = Series::of_release(&prepared.kernel.release)
-            .ok_or_else(|| Error::new(format!("`{}` is no release of a kernel", prepared.kernel.release)))?;
-        let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
         let earlier = state.time;
         let work = Mutex::new(Work { state, next: 0, stopped: false });
-        Ok(Self { rig, prepared, bases, target, options, begun: Instant::now(), earlier, work })
+        Ok(Self { setup, options, begun: Instant::now(), earlier, work })
     }
 
-    /// Runs it until its time is over or all cases are done; `show` is called some times a second with what is known.
+    /// Runs it until its time is over or all cases are done, and then what has to be confirmed once more; `show` is called
+    /// some times a second.
     ///
     /// # Errors
     /// The rig fails, or what is known cannot be written. What is known by then is kept.
-    pub fn run(&mut self, mut show: impl FnMut(&State)) -> Result<State> {
+    pub fn run(&mut self, mut show: impl FnMut(Now<'_>)) -> Result<State> {
         self.begun = Instant::now();
         // Before anything runs: a folder that cannot be written is noticed now.
-        self.lock().state.write(&self.options.place)?;
+        self.state().write(&self.options.place)?;
         let this = &*self;
         let result = thread::scope(|scope| {
             let workers: Vec<_> = (0..this.options.workers).map(|_| scope.spawn(|| this.work())).collect();
-            let mut saved = Instant::now();
-            let mut unwritten = Ok(());
-            while !workers.iter().all(|worker| worker.is_finished()) {
-                thread::sleep(Duration::from_millis(200));
-                let state = this.snapshot();
-                show(&state);
-                if saved.elapsed() >= SAVE && unwritten.is_ok() {
-                    unwritten = state.write(&this.options.place);
-                    this.lock().stopped |= unwritten.is_err();
-                    saved = Instant::now();
-                }
-            }
+            let written = this.look_on(|| workers.iter().all(|worker| worker.is_finished()), &mut show);
             let ends = workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
-            ends.collect::<Vec<_>>().into_iter().fold(unwritten, Result::and)
+            ends.collect::<Vec<_>>().into_iter().fold(written, Result::and)
         });
-        let state = self.snapshot();
-        state.write(&self.options.place)?;
-        result.map(|()| state)
+        let state = self.state();
+        // A run that was stopped keeps what it has, and says why it stopped.
+        let result = result.and_then(|()| self.confirm(state.clone(), &mut show));
+        let known = result.as_ref().map_or(&state, |confirmed| confirmed);
+        known.write(&self.options.place).and(result)
     }
 
-    fn snapshot(&self) -> State {
+    /// Until the workers are done: shows what is known, and writes it down now and then.
+    fn look_on(&self, is_over: impl Fn() -> bool, show: &mut impl FnMut(Now<'_>)) -> Result<()> {
+        let mut saved = Instant::now();
+        while !is_over() {
+            thread::sleep(Duration::from_millis(100));
+            let state = self.state();
+            show(Now::Cases(&state));
+            if saved.elapsed() >= SAVE {
+                state.write(&self.options.place).inspect_err(|_| self.lock().stopped = true)?;
+                saved = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs alone what is worth it.
+    fn confirm(&self, mut state: State, show: &mut impl FnMut(Now<'_>)) -> Result<State> {
+        let alone = self.setup.alone();
+        let wanted = state.tally.to_confirm();
+        for (number, (key, entry)) in wanted.iter().enumerate() {
+            show(Now::Alone(wanted.len() - number));
+            let like = |answer: &Answer| tally::is_like(answer, &entry.kernel);
+            let smallest = alone.smallest(&state.case(entry.index), like)?;
+            let found = smallest.map_or(tally::Alone::Other, |case| {
+                let labels = self.setup.case(&case).labels.iter().map(ToString::to_string).collect();
+                tally::Alone::Same(case, labels)
+            });
+            if let Some(entry) = state.tally.entries.get_mut(key) {
+                entry.alone = Some(found);
+            }
+        }
+        Ok(state)
+    }
+
+    fn state(&self) -> State {
         let mut state = self.lock().state.clone();
         state.time = self.earlier + self.begun.elapsed();
         state
@@ -174,8 +240,8 @@ impl<'a> Campaign<'a> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands out a piece: its number.
-    fn piece(&self) -> Option<u64> {
+    /// Hands out the numbers of the next cases; none when it is over.
+    fn piece(&self) -> Option<Range<u64>> {
         let mut work = self.lock();
         let piece = work.state.done.next(work.next);
         let is_over = work.stopped || interrupt::asked() || self.begun.elapsed() >= self.options.time;
@@ -183,35 +249,30 @@ impl<'a> Campaign<'a> {
             return None;
         }
         work.next = piece + 1;
-        Some(piece)
+        Some(self.cases_of(piece))
+    }
+
+    fn cases_of(&self, piece: u64) -> Range<u64> {
+        piece * PIECE..((piece + 1) * PIECE).min(self.options.cases)
+    }
+
+    fn work(&self) -> Result<()> {
+        self.drive().inspect_err(|_| self.lock().stopped = true)
     }
 
     /// Drives one guest after the other.
-    fn work(&self) -> Result<()> {
-        let result = self.drive();
-        if result.is_err() {
-            self.lock().stopped = true;
-        }
-        result
-    }
-
     fn drive(&self) -> Result<()> {
-        let mut line = Line::new(&self.rig.host, &self.prepared.guest);
-        let mut cases = (0..0).into_iter();
+        let mut line = Line::new(&self.setup.rig.host, &self.setup.prepared.guest);
+        let mut cases = 0..0;
         // Pieces of which some cases are done.
         let mut open: BTreeMap<u64, Tally> = BTreeMap::new();
         loop {
             while line.has_room() {
-                let Some(index) = cases.next().or_else(|| {
-                    let piece = self.piece()?;
-                    cases = piece * PIECE..((piece + 1) * PIECE).min(self.options.cases);
-                    cases.next()
-                }) else {
-                    break;
-                };
-                let image = self.bases.case(self.options.seed, index).image;
-                let ours = check::check(&image, self.target);
-                line.push(Pending { index, image, ours });
+                if cases.is_empty() {
+                    let Some(piece) = self.piece() else { break };
+                    cases = piece;
+                }
+                cases.by_ref().take(1).for_each(|index| line.push(self.pending(index)));
             }
             if line.is_empty() {
                 return Ok(());
@@ -221,23 +282,27 @@ impl<'a> Campaign<'a> {
                 let piece = case.index / PIECE;
                 let tally = open.entry(piece).or_default();
                 tally.add(Row { index: case.index, ours: case.ours, kernel });
-                if tally.cases() == PIECE.min(self.options.cases - piece * PIECE) {
-                    let tally = open.remove(&piece).unwrap_or_default();
-                    self.finish(piece, tally);
-                }
-            }
-            if !line.restores.is_empty() {
-                let mut work = self.lock();
-                for restore in line.restores.drain(..) {
-                    *work.state.restores.entry(restore.as_millis() as u64).or_default() += 1;
+                let cases = self.cases_of(piece);
+                if tally.cases() == cases.end - cases.start {
+                    self.finish(piece, open.remove(&piece).unwrap_or_default(), &mut line.restores);
                 }
             }
         }
     }
 
-    fn finish(&self, piece: u64, tally: Tally) {
+    fn pending(&self, index: u64) -> Pending {
+            let Options { region, seed, .. } = self.options;
+        let id = CaseId { kernel: String::new(), region, seed, index, only: Vec::new() };
+        let image = self.setup.case(&id).image;
+        Pending { index, ours: check::check(&image, self.setup.target), image }
+    }
+
+    fn finish(&self, piece: u64, tally: Tally, restores: &mut Vec<Duration>) {
         let mut work = self.lock();
         work.state.tally.merge(tally);
         work.state.done.add(piece);
+        for restore in restores.drain(..) {
+            *work.state.restores.entry(restore.as_millis() as u64).or_default() += 1;
+        }
     }
 }

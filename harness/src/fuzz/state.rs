@@ -10,7 +10,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{case::Region, tally::Tally};
+use super::{
+    case::{CaseId, Region},
+    tally::Tally,
+};
 use crate::{
     cache::Digest,
     error::{Context as _, Error, Result},
@@ -63,6 +66,12 @@ impl State {
         }
     }
 
+    /// Whether the cases of both are the same.
+    pub fn is_of(&self, other: &Self) -> bool {
+        let cases = |state: &Self| (state.release.clone(), state.region, state.seed, state.bases.clone());
+        cases(self) == cases(other)
+    }
+
     /// Reads the campaign in a folder.
     ///
     /// # Errors
@@ -90,6 +99,11 @@ impl State {
         file.flush().context(failed)?;
         file.persist(place.join(FILE)).map_err(|error| error.error).context(failed)?;
         Ok(())
+    }
+
+    /// The case of a number.
+    pub fn case(&self, index: u64) -> CaseId {
+        CaseId { kernel: self.kernel.clone(), region: self.region, seed: self.seed, index, only: Vec::new() }
     }
 
     /// Milliseconds that a restore took in the median.

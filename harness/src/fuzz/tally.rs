@@ -1,6 +1,6 @@
 //! What cases gave, counted: rows that are alike are one entry, with the first of them as an example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use modfile::check::Verdict;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,18 @@ pub struct Entry {
     pub ours: String,
     /// The kernel's.
     pub kernel: Answer,
+    /// What became of the case when it was run alone; nothing yet when it was not.
+    pub alone: Option<Alone>,
+}
+
+/// What a case does alone, in a guest of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Alone {
+    /// The same, also with only these changes: what they are.
+    Same(CaseId, Vec<String>),
+    /// Something else: what came before it matters.
+    Other,
 }
 
 /// Counts.
@@ -56,7 +68,7 @@ impl Tally {
         let class = Class::of(&row.ours, &row.kernel);
         *self.classes.entry(class).or_default() += 1;
         let key = key(class, &row);
-        let entry = Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel };
+        let entry = Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
         self.put(key, entry);
     }
 
@@ -73,11 +85,11 @@ impl Tally {
         let full = self.entries.len() >= ENTRIES_MAX;
         match self.entries.get_mut(&key) {
             Some(known) => {
-                let count = known.count + entry.count;
-                if entry.index < known.index {
+                let (count, alone) = (known.count + entry.count, known.alone.take());
+                if entry.index < known.index && alone.is_none() {
                     *known = entry;
                 }
-                known.count = count;
+                (known.count, known.alone) = (count, alone);
             }
             None if full => self.left_out += entry.count,
             None => drop(self.entries.insert(key, entry)),
@@ -94,6 +106,23 @@ impl Tally {
         self.classes.get(&class).copied().unwrap_or_default()
     }
 
+    /// The entries that shall be run alone: all bugs of ours, and of each way in which the kernel died one.
+    pub fn to_confirm(&self) -> Vec<(String, Entry)> {
+        let mut titles: BTreeSet<&str> = self.confirmed().filter_map(|entry| entry.kernel.title()).collect();
+        let mut wanted = Vec::new();
+        for (key, entry) in &self.entries {
+            let is_new = entry.kernel.title().is_some_and(|title| titles.insert(title));
+            if entry.alone.is_none() && (is_new || entry.class.is_bug()) {
+                wanted.push((key.clone(), entry.clone()));
+            }
+        }
+        wanted
+    }
+
+    fn confirmed(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(|entry| entry.alone.is_some())
+    }
+
     /// How many different ways the kernel died in.
     pub fn crashes(&self) -> BTreeMap<&str, u64> {
         let mut titles = BTreeMap::new();
@@ -106,13 +135,21 @@ impl Tally {
     }
 }
 
-/// What rows have in common: class, reason, and the kernel's answer, without what differs from case to case.
-fn key(class: Class, row: &Row) -> String {
-    let kernel = match &row.kernel {
+/// Whether two answers are the same, but for what differs from case to case.
+pub fn is_like(one: &Answer, other: &Answer) -> bool {
+    answer_key(one) == answer_key(other)
+}
+
+fn answer_key(answer: &Answer) -> String {
+    match answer {
         Answer::Returned(result, log) => format!("{result} {}", pattern(log.lines().next().unwrap_or_default())),
         Answer::Crashed(title) | Answer::Ran(title) => title.clone(),
-    };
-    format!("{} | {} | {kernel}", class.name(), judge::short(&row.ours))
+    }
+}
+
+/// What rows have in common: class, reason, and the kernel's answer, without what differs from case to case.
+fn key(class: Class, row: &Row) -> String {
+    format!("{} | {} | {}", class.name(), judge::short(&row.ours), answer_key(&row.kernel))
 }
 
 /// A text with `#` for each number, and without names: what stands in quotes, after `symbol`, or before the colon with
@@ -146,9 +183,4 @@ fn without_number(word: &str) -> String {
     let is_number = digits.starts_with("0x")
         || is_hex(digits) && (digits.len() >= 8 || digits.chars().all(|c| c.is_ascii_digit()));
     if is_number { format!("#{}", &word[digits.len()..]) } else { word.to_owned() }
-}
-
-/// The case of an entry.
-pub fn case_of(kernel: &str, region: super::case::Region, seed: u64, entry: &Entry) -> CaseId {
-    CaseId { kernel: kernel.to_owned(), region, seed, index: entry.index, only: Vec::new() }
 }
