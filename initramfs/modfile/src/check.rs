@@ -10,24 +10,28 @@
 //! It is about structure. Which symbols the kernel has, version magic, checksums, licences, signatures and the values of
 //! parameters are not looked at: a file that is accepted here may still be refused for one of those.
 
+mod contents;
 mod header;
 mod image;
 mod index;
 mod layout;
+mod place;
+mod references;
 mod relocations;
 mod rule;
 mod sections;
 mod series;
 mod symbols;
+mod tables;
 
 use alloc::vec::Vec;
-use core::fmt;
 
 pub use self::{
-    rule::{ALL as RULES, Effect, Rule},
+    place::{Place, Places},
+    rule::{ALL as RULES, Effect, Rule, errno_name},
     series::{Kernel, Series, StructModule},
 };
-use self::rule::Stage;
+use self::{rule::Stage, symbols::Objects};
 use crate::signature;
 
 /// What a kernel would do with a file.
@@ -62,35 +66,6 @@ impl PartialEq for Finding {
 
 impl Eq for Finding {}
 
-/// Which part of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
-    /// The file as a whole, or its ELF header.
-    File,
-    /// A section, by its index.
-    Section(u16),
-    /// A symbol, by its index in the symbol table.
-    Symbol(u32),
-    /// An entry of a section that is a table: a relocation, a parameter, a version.
-    Entry {
-        /// The section's index.
-        section: u16,
-        /// The entry's.
-        index: u32,
-    },
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File => f.write_str("file"),
-            Self::Section(index) => write!(f, "section {index}"),
-            Self::Symbol(index) => write!(f, "symbol {index}"),
-            Self::Entry { section, index } => write!(f, "section {section}, entry {index}"),
-        }
-    }
-}
-
 /// What the kernel would do with these bytes, handed to `init_module` without parameters or flags.
 pub fn check(image: &[u8], kernel: impl Into<Kernel>) -> Verdict {
     match findings(image, kernel).first() {
@@ -103,7 +78,7 @@ pub fn check(image: &[u8], kernel: impl Into<Kernel>) -> Verdict {
 /// Everything that is wrong for that kernel, in the order in which it would come to it. The first decides: those behind
 /// it are what would be left to mend.
 pub fn findings(image: &[u8], kernel: impl Into<Kernel>) -> Vec<Finding> {
-    let mut run = Run { kernel: kernel.into(), found: Vec::new() };
+    let mut run = Run::new(kernel);
     run.all(signature::signed_part(image));
     run.found.sort_by_key(|finding| finding.order);
     run.found
@@ -115,13 +90,21 @@ struct Run {
 }
 
 impl Run {
+    fn new(kernel: impl Into<Kernel>) -> Self {
+        Self { kernel: kernel.into(), found: Vec::new() }
+    }
+
     fn all(&mut self, bytes: &[u8]) {
         let Some(image) = header::read(self, bytes) else { return };
         sections::check(self, &image);
         let Some(index) = index::find(self, &image) else { return };
         let layout = layout::check(self, &image, &index);
         symbols::check(self, &image, &index);
-        relocations::check(self, &image, &index, &layout);
+        let relocations = relocations::check(self, &image, &index, &layout);
+        let objects = Objects::check(self, &image, &index);
+        contents::check(self, &image, &index, &relocations);
+        tables::check(self, &image, &index, &layout, &relocations);
+        references::check(self, &image, &index, &layout, &objects, &relocations);
     }
 
     /// Notes that a rule is broken, as the `at`-th thing of its stage, if it makes a difference to this kernel.

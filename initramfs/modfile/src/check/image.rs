@@ -84,6 +84,12 @@ impl<'a> Image<'a> {
         rest.get(..nul(rest).unwrap_or(0)).unwrap_or_default()
     }
 
+    /// What a section's memory is filled with: nothing where it begins as zeros.
+    pub(super) fn contents(&self, index: usize) -> &'a [u8] {
+        let has_none = self.sections.get(index).is_none_or(|header| header.kind == SHT_NOBITS);
+        if has_none { &[] } else { self.data(index) }
+    }
+
     /// All sections but the first, which is none, with their indices.
     pub(super) fn real_sections(&self) -> impl Iterator<Item = (usize, &Header)> {
         self.sections.iter().enumerate().skip(1)

@@ -1,13 +1,12 @@
 //! Which sections the loader takes for what: `setup_load_info()` up to 6.3, later `elf_validity_cache_index_*()`.
 
-use super::{Place, Run, image::Image, rule, section, series::THIS_MODULE};
+use super::{Place, Run, image::Image, rule, section, series::THIS_MODULE, symbols};
 use crate::elf::{SHT_NOBITS, SHT_STRTAB, SHT_SYMTAB};
 
 /// The sections that every module needs, and those that are treated apart.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Index {
-    pub(super) symtab: usize,
-    pub(super) strtab: usize,
+    pub(super) tables: Tables,
     pub(super) this_module: usize,
     /// `.data..percpu`, which is copied for each processor; 0 for none.
     pub(super) percpu: usize,
@@ -17,15 +16,21 @@ pub(super) struct Index {
     pub(super) versions: usize,
 }
 
+/// The symbol table and the section with its names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tables {
+    pub(super) symtab: usize,
+    pub(super) strtab: usize,
+}
+
 /// None where the loader would not go on for want of one.
 pub(super) fn find(run: &mut Run, image: &Image<'_>) -> Option<Index> {
     let modinfo = modinfo(run, image);
-    let symtab = symtab(run, image);
-    let strtab = symtab.and_then(|symtab| strtab(run, image, symtab));
-    let this_module = this_module(run, image);
+    let tables = symtab(run, image).and_then(|symtab| Some(Tables { symtab, strtab: strtab(run, image, symtab)? }));
+    let this_module = this_module(run, image, tables);
+    versions(run, image);
     Some(Index {
-        symtab: symtab?,
-        strtab: strtab?,
+        tables: tables?,
         this_module: this_module?,
         percpu: image.allocated(".data..percpu").unwrap_or(0),
         modinfo,
@@ -82,7 +87,7 @@ fn strtab(run: &mut Run, image: &Image<'_>, symtab: usize) -> Option<usize> {
     Some(index)
 }
 
-fn this_module(run: &mut Run, image: &Image<'_>) -> Option<usize> {
+fn this_module(run: &mut Run, image: &Image<'_>, tables: Option<Tables>) -> Option<usize> {
     for second in image.named(THIS_MODULE).skip(1) {
         run.section(&rule::TWO_THIS_MODULE, second);
     }
@@ -92,13 +97,15 @@ fn this_module(run: &mut Run, image: &Image<'_>) -> Option<usize> {
         return None;
     };
     let header = image.sections[index];
-    if !header.has_bytes() {
+    if header.kind == SHT_NOBITS {
         run.section(&rule::THIS_MODULE_BYTES, index);
     }
     if !header.is_alloc() {
         run.section(&rule::THIS_MODULE_ALLOC, index);
     }
-    let wanted = run.kernel.module.map(|module| module.size).unwrap_or(header.size);
+    // Where nobody says how large the kernel's is, the symbol of it does.
+    let known = run.kernel.module.map(|module| module.size);
+    let wanted = known.or_else(|| object_size(image, tables?, index)).unwrap_or(header.size);
     if header.size < wanted {
         run.section(&rule::THIS_MODULE_SMALL, index);
     } else if header.size > wanted {
@@ -115,5 +122,31 @@ fn module_name(run: &mut Run, module: &[u8], index: usize) {
         run.report(&rule::THIS_MODULE_NAME_EMPTY, section(index), 0);
     } else if !name.contains(&0) {
         run.section(&rule::THIS_MODULE_NAME_END, index);
+    }
+}
+
+/// The size of the `struct module` that a file was compiled with.
+fn object_size(image: &Image<'_>, tables: Tables, section: usize) -> Option<u64> {
+    let names = image.data(tables.strtab);
+    let mut symbols = symbols::entries(image, tables).filter(|symbol| usize::from(symbol.section) == section);
+    let is_it = |symbol: &symbols::Symbol| {
+        names.get(symbol.name as usize..).is_some_and(|name| name.starts_with(b"__this_module\0"))
+    };
+    symbols.find(is_it).map(|symbol| symbol.size).filter(|size| *size != 0)
+}
+
+/// `elf_validity_cache_index_versions()`: a name for each checksum.
+fn versions(run: &mut Run, image: &Image<'_>) {
+    let [checksums, names] = ["__version_ext_crcs", "__version_ext_names"].map(|name| image.allocated(name));
+    match (checksums, names) {
+        (Some(checksums), Some(names)) => {
+            let count = image.sections[checksums].size / 4;
+            let ends = image.data(names).iter().filter(|byte| **byte == 0).count() as u64;
+            if ends < count {
+                run.section(&rule::VERSIONS_NAMES, names);
+            }
+        }
+        (None, None) => {}
+        (one, other) => run.section(&rule::VERSIONS_PAIR, one.or(other).unwrap_or(0)),
     }
 }

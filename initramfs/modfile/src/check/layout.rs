@@ -1,7 +1,7 @@
 //! Where the loader puts each section: `layout_sections()`, `layout_symtab()` and `move_module()`, with their arithmetic
 //! of 32 bits.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     Run,
@@ -27,6 +27,15 @@ pub(super) struct Layout {
     pub(super) is_loaded: Vec<bool>,
 }
 
+impl Layout {
+    /// Whether relocations for a section are applied. Those of `.data..percpu`, which is copied elsewhere, are since
+    /// 6.13 (`percpu` of `apply_relocations()`).
+    pub(super) fn is_relocated(&self, run: &Run, index: &Index, section: usize) -> bool {
+        let is_percpu = section != 0 && section == index.percpu && run.since(6, 13);
+        is_percpu || self.is_loaded.get(section).copied().unwrap_or(false)
+    }
+}
+
 pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index) -> Layout {
     let mut is_loaded: Vec<bool> = image.sections.iter().map(Header::is_alloc).collect();
     // The loader takes from them what it needs, or copies them elsewhere.
@@ -43,11 +52,14 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index) -> Layout {
             }
         }
     }
-    for table in [index.symtab, index.strtab] {
+    for table in [index.tables.symtab, index.tables.strtab] {
         is_loaded[table] = true;
         memory.place(run, table, &image.sections[table], true, CLASSES - 1);
     }
+    // Those of its symbols that stay are copied behind the data.
+    memory.place(run, index.tables.symtab, &image.sections[index.tables.symtab], false, CLASSES - 1);
     memory.check_sizes(run);
+    percpu(run, image, index.percpu);
     Layout { is_loaded }
 }
 
@@ -92,5 +104,15 @@ impl Memory {
         } else if largest > MUCH {
             run.report(&rule::MUCH_MEMORY, super::Place::File, 0);
         }
+    }
+}
+
+/// `percpu_modalloc()` and `pcpu_alloc()`: what there is for modules, `PERCPU_MODULE_RESERVE`, and a page.
+fn percpu(run: &mut Run, image: &Image<'_>, index: usize) {
+    const RESERVE: u64 = 8 << 10;
+    const PAGE: u64 = 4096;
+    let Some(header) = image.sections.get(index).filter(|header| index != 0 && header.size != 0) else { return };
+    if header.size > RESERVE || !(header.align.is_power_of_two() || header.align > PAGE) {
+        run.section(&rule::PERCPU, index);
     }
 }

@@ -9,7 +9,16 @@ use super::{
     layout::Layout,
     rule, symbols,
 };
-use crate::elf::{SHT_NOBITS, SHT_REL, SHT_RELA};
+use crate::elf::{SHT_REL, SHT_RELA};
+
+/// `R_X86_64_64` and so on.
+pub(super) const NONE: u32 = 0;
+pub(super) const ABS64: u32 = 1;
+pub(super) const PC32: u32 = 2;
+pub(super) const PLT32: u32 = 4;
+pub(super) const ABS32: u32 = 10;
+pub(super) const ABS32S: u32 = 11;
+pub(super) const PC64: u32 = 24;
 
 /// `sh_flags` of Linux: relocations that a live patch applies.
 const SHF_RELA_LIVEPATCH: u64 = 0x0010_0000;
@@ -30,9 +39,9 @@ impl Relocation {
     /// How many bytes it writes; None for a type that the kernel does not know.
     pub(super) const fn width(&self) -> Option<u64> {
         match self.kind {
-            0 => Some(0),
-            1 | 24 => Some(8),
-            2 | 4 | 10 | 11 => Some(4),
+            NONE => Some(0),
+            ABS64 | PC64 => Some(8),
+            PC32 | PLT32 | ABS32 | ABS32S => Some(4),
             _ => None,
         }
     }
@@ -48,14 +57,41 @@ pub(super) fn entries<'a>(image: &Image<'a>, section: usize) -> impl Iterator<It
     })
 }
 
-pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &Layout) {
-    let symbols = symbols::entries(image, index).len();
-    let mut written: Vec<Option<Vec<u8>>> = vec![None; image.sections.len()];
+/// A relocation that is applied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Applied {
+    pub(super) relocation: Relocation,
+    /// The entry of which table it is.
+    pub(super) place: Place,
+}
+
+/// What is applied to each section, sorted by offset.
+pub(super) struct Relocations {
+    by_target: Vec<Vec<Applied>>,
+}
+
+impl Relocations {
+    /// Those of a section.
+    pub(super) fn of(&self, section: usize) -> &[Applied] {
+        self.by_target.get(section).map_or(&[], Vec::as_slice)
+    }
+
+    /// That of the pointer at a place of a section.
+    pub(super) fn at(&self, section: usize, offset: u64) -> Option<&Applied> {
+        let applied = self.of(section);
+        applied.binary_search_by_key(&offset, |applied| applied.relocation.offset).ok().and_then(|at| applied.get(at))
+    }
+}
+
+pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &Layout) -> Relocations {
+    let count = symbols::entries(image, index.tables).len();
+    let mut targets: Vec<Option<Target<'_>>> = image.sections.iter().map(|_| None).collect();
     // Place in the loader's order over all tables.
     let mut at = 0;
     for (table, header) in image.real_sections() {
+        at += 1;
         let target = header.info as usize;
-        if !layout.is_loaded.get(target).copied().unwrap_or(false) {
+        if !layout.is_relocated(run, index, target) {
             continue;
         }
         if header.flags & SHF_RELA_LIVEPATCH != 0 {
@@ -65,20 +101,26 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &La
         } else if header.kind == SHT_REL {
             run.report(&rule::RELOCATION_REL, super::section(table), at);
         } else if header.kind == SHT_RELA {
-            let mut target = Target::new(image, target, &mut written[target]);
+            let target = targets[target].get_or_insert_with(|| Target::new(image, target));
             for (entry, relocation) in entries(image, table).enumerate() {
+                at += 1;
                 let place = Place::Entry { section: table as u16, index: entry as u32 };
-                if relocation.symbol as usize >= symbols {
+                if relocation.symbol as usize >= count {
                     run.report(&rule::RELOCATION_SYMBOL, place, at);
-                }
-                if let Some(rule) = target.apply(&relocation) {
+                } else if let Some(rule) = target.apply(Applied { relocation, place }) {
                     run.report(rule, place, at);
                 }
-                at += 1;
             }
         }
-        at += 1;
     }
+    let sorted = |target: Option<Target<'_>>| {
+        let mut applied = target.map(|target| target.applied).unwrap_or_default();
+        if !applied.is_sorted_by_key(|applied| applied.relocation.offset) {
+            applied.sort_by_key(|applied| applied.relocation.offset);
+        }
+        applied
+    };
+    Relocations { by_target: targets.into_iter().map(sorted).collect() }
 }
 
 /// The section that relocations are for.
@@ -87,20 +129,21 @@ struct Target<'a> {
     data: &'a [u8],
     size: u64,
     /// One bit for each byte that a relocation has written.
-    written: &'a mut Vec<u8>,
+    written: Vec<u8>,
+    applied: Vec<Applied>,
 }
 
 impl<'a> Target<'a> {
-    fn new(image: &Image<'a>, index: usize, written: &'a mut Option<Vec<u8>>) -> Self {
-        let header = &image.sections[index];
-        let data = if header.kind == SHT_NOBITS { &[][..] } else { image.data(index) };
+    fn new(image: &Image<'a>, index: usize) -> Self {
+        let (data, size) = (image.contents(index), image.sections[index].size);
         // A section without bytes in the file may claim any size.
-        let bytes = if data.is_empty() { header.size.min(1 << 20) as usize } else { data.len() };
-        Self { data, size: header.size, written: written.get_or_insert_with(|| vec![0; bytes.div_ceil(8)]) }
+        let bytes = if data.is_empty() { size.min(1 << 20) as usize } else { data.len() };
+        Self { data, size, written: vec![0; bytes.div_ceil(8)], applied: Vec::new() }
     }
 
     /// What is wrong with a relocation, if something is.
-    fn apply(&mut self, relocation: &Relocation) -> Option<&'static rule::Rule> {
+    fn apply(&mut self, applied: Applied) -> Option<&'static rule::Rule> {
+        let relocation = applied.relocation;
         let Some(width) = relocation.width() else { return Some(&rule::RELOCATION_TYPE) };
         if width == 0 {
             return None;
@@ -119,6 +162,7 @@ impl<'a> Target<'a> {
                 *byte |= bit;
             }
         }
+        self.applied.push(applied);
         is_twice.then_some(&rule::RELOCATION_TWICE)
     }
 }

@@ -69,7 +69,7 @@ impl Rule {
     pub(super) fn in_series(&self, series: Series) -> Option<(Stage, Effect)> {
         let (_, stage, effect) = self.changes.iter().rev().find(|(since, ..)| *since <= series)?;
         let effect = match *effect {
-            Effect::Passes => return None,
+            Passes => return None,
             // One line stands for all that is wrong with the headers.
             Effect::Rejects { errno, .. } if series < V5_17 && *stage <= Stage::Names => {
                 Effect::Rejects { errno, log: "Module has invalid ELF structures" }
@@ -81,7 +81,7 @@ impl Rule {
 
     /// What kernels of a series do about it.
     pub fn effect(&self, series: Series) -> Effect {
-        self.in_series(series).map_or(Effect::Passes, |(_, effect)| effect)
+        self.in_series(series).map_or(Passes, |(_, effect)| effect)
     }
 
     /// The first series of those that do the same about it as this one.
@@ -97,10 +97,25 @@ const V6_4: Series = Series::new(6, 4);
 const V6_12: Series = Series::new(6, 12);
 const V6_13: Series = Series::new(6, 13);
 
+const V7_1: Series = Series::new(7, 1);
+
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
 const ENOMEM: i32 = 12;
+const EEXIST: i32 = 17;
 const EINVAL: i32 = 22;
+
+/// The name of an error number that loaders fail with for a file's structure.
+pub const fn errno_name(errno: i32) -> &'static str {
+    match errno {
+        ENOENT => "ENOENT",
+        ENOEXEC => "ENOEXEC",
+        ENOMEM => "ENOMEM",
+        EINVAL => "EINVAL",
+        EEXIST => "EEXIST",
+        _ => "an error",
+    }
+}
 
 const fn enoexec(log: &'static str) -> Effect {
     Effect::Rejects { errno: ENOEXEC, log }
@@ -195,6 +210,11 @@ rules! {
     THIS_MODULE_NAME_EMPTY "this-module-name-empty" "holds an empty module name"
         [(ALWAYS, Stage::Coming, Effect::Rejects { errno: EINVAL, log: "attempted to be registered with empty name" })];
 
+    VERSIONS_PAIR "versions-pair" "has checksums of symbols without names, or names without checksums"
+        [(V6_13, Stage::Versions, enoexec("extended version crc+name presence does not match"))];
+    VERSIONS_NAMES "versions-names" "has fewer names than there are checksums of symbols"
+        [(V6_13, Stage::Versions, enoexec("more extended version crcs than names"))];
+
     NO_SYMTAB "no-symtab" "has no symbol table"
         [(ALWAYS, Stage::SymtabFirst, enoexec("module has no symbols (stripped?)")),
          (V6_4, Stage::Symtab, enoexec("module has no symbols (stripped?)"))];
@@ -224,6 +244,8 @@ rules! {
         [(ALWAYS, Stage::Layout, Effect::Rejects { errno: ENOMEM, log: "" })];
     MUCH_MEMORY "much-memory" "asks for more than 64 MiB of memory at once"
         [(ALWAYS, Stage::Layout, Endangers("may use up the memory, or fail with ENOMEM"))];
+    PERCPU "percpu" "does not fit in the memory for each processor's data (sh_size, sh_addralign)"
+        [(ALWAYS, Stage::Layout, Effect::Rejects { errno: ENOMEM, log: "Could not allocate" })];
     OVERLAP "overlap" "comes to lie outside its memory, or over another section"
         [(ALWAYS, Stage::Layout, Endangers("writes where other things lie"))];
 
@@ -249,4 +271,53 @@ rules! {
         [(ALWAYS, Stage::Relocations, enoexec("nvalid relocation target, existing value is nonzero"))];
     RELOCATION_TWICE "relocation-twice" "is a relocation of bytes that another one has written"
         [(ALWAYS, Stage::Relocations, Endangers("may write over what another relocation wrote"))];
+    RELOCATION_OVERFLOW "relocation-overflow" "is a relocation whose value does not fit in 32 bits"
+        [(ALWAYS, Stage::Relocations, enoexec("overflow in relocation type"))];
+    REFERENCE_NONE "reference-none" "is a relocation for no symbol (r_info)"
+        [(ALWAYS, Stage::Init, Endangers("the module follows a pointer to nowhere"))];
+    REFERENCE_OUTSIDE "reference-outside" "points beyond the section of its symbol (st_value, r_addend)"
+        [(ALWAYS, Stage::Init, Endangers("the module reads, writes or jumps beyond the section"))];
+    REFERENCE_NOT_LOADED "reference-not-loaded" "points into a section that is not loaded"
+        [(ALWAYS, Stage::Init, Endangers("the module follows a pointer to memory that was freed"))];
+    CALL_TARGET "call-target" "is a call to something else than the start of a function"
+        [(ALWAYS, Stage::Init, Endangers("the module jumps into the middle of something"))];
+    CODE_POINTER "code-pointer" "is a pointer to code that is not the start of a function"
+        [(ALWAYS, Stage::Init, Endangers("the module jumps into the middle of a function"))];
+    POINTER_ALIGNMENT "pointer-alignment" "is a pointer at an address that is no multiple of eight"
+        [(ALWAYS, Stage::Init, Endangers("the module takes other bytes for the pointer"))];
+    INSTRUCTION "instruction" "is a relocation that does not fit the instruction it is in"
+        [(ALWAYS, Stage::Init, Endangers("the module runs damaged code"))];
+    SYMBOLS_OVERLAP "symbols-overlap" "lies over the one before it, or beyond its section (st_value, st_size)"
+        [(ALWAYS, Stage::Init, Endangers("who uses it gets something else"))];
+
+    THIS_MODULE_CONTENTS "this-module-contents" "is struct module, and holds more than a name and two functions"
+        [(ALWAYS, Stage::Layout, Endangers("the kernel takes it for what it keeps there itself"))];
+    THIS_MODULE_FUNCTION "this-module-function" "is struct module, and has something else where a function is to be"
+        [(ALWAYS, Stage::Init, Endangers("calls what is no function, or never calls init or exit"))];
+
+    SHARED_BYTES "shared-bytes" "shares bytes of the file with another section or the headers"
+        [(ALWAYS, Stage::Layout, Endangers("takes something else for the contents"))];
+    NO_BYTES "no-bytes" "has no bytes in the file, though its name says it has (sh_type)"
+        [(ALWAYS, Stage::Init, Endangers("takes zeros for the contents"))];
+    NOT_EXECUTABLE "not-executable" "is code by its name, and neither executable nor loaded (sh_flags)"
+        [(ALWAYS, Stage::Init, Endangers("faults where it is run"))];
+    NOT_WRITABLE "not-writable" "is data by its name, and not writable (sh_flags)"
+        [(ALWAYS, Stage::Init, Endangers("faults where it is written"))];
+
+    TABLE_NOT_LOADED "table-not-loaded" "is a table that the kernel takes, and is not loaded (SHF_ALLOC)"
+        [(ALWAYS, Stage::Finalize, Endangers("takes offsets that were never relocated"))];
+    TABLE_SIZE "table-size" "is a table, and ends within an entry"
+        [(ALWAYS, Stage::Finalize, Endangers("reads beyond the table"))];
+    TABLE_POINTER "table-pointer" "is an entry of a table that lacks a pointer, or has one of another kind"
+        [(ALWAYS, Stage::Finalize, Endangers("follows a pointer to nowhere"))];
+    TABLE_TARGET "table-target" "is an entry of a table that points to code instead of data, or the other way round"
+        [(ALWAYS, Stage::Finalize, Endangers("takes one for the other"))];
+    TABLE_LENGTHS "table-lengths" "is a table with another number of entries than its sister"
+        [(ALWAYS, Stage::Finalize, Endangers("reads beyond the shorter one, or warns"))];
+    DUPLICATE_NAME "duplicate-name" "has the name of another section that is loaded"
+        [(V6_12, Stage::Coming, Effect::Rejects { errno: EEXIST, log: "cannot create duplicate filename" })];
+    EXPORT_FLAGS "export-flags" "exports symbols, and has no __kflagstab"
+        [(V7_1, Stage::Symbols, enoexec("no flags for exported symbols"))];
+    ALTERNATIVE "alternative" "is an alternative that reaches beyond its code, or is longer than what it replaces"
+        [(ALWAYS, Stage::Finalize, Endangers("writes over other code, or stops at a BUG"))];
 }

@@ -2,6 +2,8 @@
 //!
 //! The loops of `elf_validity_check()`, and `module_enforce_rwx_sections()`.
 
+use alloc::vec::Vec;
+
 use super::{
     Run,
     image::{Header, Image, SHT_NULL},
@@ -13,6 +15,7 @@ use crate::elf::{SHF_WRITE, SHT_NOBITS, SHT_SYMTAB};
 pub(super) const SHF_EXECINSTR: u64 = 4;
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>) {
+    duplicates(run, image);
     for (index, header) in image.real_sections() {
         place(run, image, index, header);
         name(run, image, index, header);
@@ -50,4 +53,18 @@ fn name(run: &mut Run, image: &Image<'_>, index: usize, header: &Header) {
         },
         index,
     );
+}
+
+/// Each section that is loaded gets a file of its name below `/sys/module`, two of one name none (`add_sect_attrs()`).
+fn duplicates(run: &mut Run, image: &Image<'_>) {
+    let loaded = image.real_sections().filter(|(_, header)| header.is_alloc() && header.size != 0);
+    let mut names: Vec<_> = loaded.map(|(index, _)| (image.name(index), index)).collect();
+    // The loader drops it before.
+    names.retain(|(name, _)| *name != b".modinfo" && *name != b"__versions" && *name != b".data..percpu");
+    names.sort_unstable();
+    for pair in names.windows(2) {
+        if let [(first, _), (second, index)] = pair && first == second {
+            run.section(&rule::DUPLICATE_NAME, *index);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::elf::Elf;
+use crate::{Error, elf::Elf};
 
 /// A series of kernel releases, such as 6.12; of one that is maintained for long, as its latest releases are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,13 +49,34 @@ pub struct Kernel {
 pub struct StructModule {
     /// Bytes.
     pub size: u64,
+    /// Where the pointer to the module's init function is; None where that is not known.
+    pub init: Option<u64>,
+    /// The same for its exit function.
+    pub exit: Option<u64>,
 }
 
 impl Kernel {
     /// A kernel for which this file was built.
     pub fn that_loads(series: Series, module: &[u8]) -> Self {
-        let section = Elf::parse(module).and_then(|elf| elf.section(THIS_MODULE)).ok().flatten();
-        Self { series, module: section.map(|section| StructModule { size: section.size }) }
+        Self { series, module: StructModule::of(module).ok().flatten() }
+    }
+}
+
+impl StructModule {
+    /// That for which a module was built.
+    fn of(module: &[u8]) -> Result<Option<Self>, Error> {
+        let elf = Elf::parse(module)?;
+        let Some(section) = elf.section(THIS_MODULE)? else { return Ok(None) };
+        let (mut init, mut exit) = (None, None);
+        let symbols = elf.symbol_table()?;
+        for relocation in elf.relocations(section.index)? {
+            match symbols.get(relocation.symbol)?.name {
+                b"init_module" => init = Some(relocation.offset),
+                b"cleanup_module" => exit = Some(relocation.offset),
+                _ => {}
+            }
+        }
+        Ok(Some(Self { size: section.size, init, exit }))
     }
 }
 
