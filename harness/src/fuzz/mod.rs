@@ -192,7 +192,7 @@ impl<'a> Campaign<'a> {
         });
         let state = self.state();
         // A run that was stopped keeps what it has, and says why it stopped.
-        let result = result.and_then(|()| self.confirm(state.clone(), &mut show));
+        let result = result.and_then(|()| interrupt::check()).and_then(|()| self.confirm(state.clone(), &mut show));
         let known = result.as_ref().map_or(&state, |confirmed| confirmed);
         known.write(&self.options.place).and(result)
     }

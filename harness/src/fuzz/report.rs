@@ -191,3 +191,28 @@ fn cell(text: &str) -> String {
     let text: String = text.chars().take(300).collect();
     text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "'")
 }
+
+#[cfg(test)]
+mod tests {
+    use modfile::check::Verdict;
+
+    use super::*;
+    use crate::{
+        cache::Digest,
+        fuzz::{case::Region, judge::Answer, tally::Row},
+    };
+
+    #[test]
+    fn what_a_guest_says_becomes_no_markup() {
+        let mut state = State::new("6.1".into(), "6.1.0".into(), Region::Any, 1, Digest::of(["x"]));
+        let evil = "<img src=x> | `rm`\nsecond line";
+        state.tally.add(Row { index: 3, ours: Verdict::Accept, kernel: Answer::Returned(-8, evil.into()) });
+        state.tally.add(Row { index: 4, ours: Verdict::Accept, kernel: Answer::Crashed(evil.into()) });
+        let report = Report::of(&[state]);
+        let (page, text) = (report.html().unwrap(), report.markdown());
+        assert!(!page.contains("<img") && !text.contains("<img"));
+        assert!(text.contains("&lt;img src=x> \\| 'rm' / second line"), "{text}");
+        assert!(text.contains("`modrig fuzz case 6.1/any/1/3 --run`") && page.contains("modrig fuzz case 6.1/any/1/4 --run"));
+        assert!(report.summary.starts_with("2 cases, 1 ways to die, 2 rows of bugs"), "{}", report.summary);
+    }
+}

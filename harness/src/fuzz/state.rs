@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cache::Digest,
     error::{Context as _, Error, Result},
-    report,
+    whole,
 };
 
 /// The file in a campaign's folder.
@@ -92,8 +92,9 @@ impl State {
     /// # Errors
     /// The folder cannot be written.
     pub fn write(&self, place: &Path) -> Result<()> {
+        whole::sweep(place);
         let text = serde_json::to_string(self).context(|| "cannot write JSON")?;
-        report::write(&place.join(FILE), &text)
+        whole::write(&place.join(FILE), text.as_bytes())
             .map_err(|error| error.help("free some space, or name another folder with --place"))
     }
 

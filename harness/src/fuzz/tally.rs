@@ -184,3 +184,41 @@ fn without_number(word: &str) -> String {
     let is_number = digits.starts_with("0x") || is_hex(digits) && digits.contains(|c: char| c.is_ascii_digit());
     if is_number { format!("#{}", &word[digits.len()..]) } else { word.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(index: u64, log: &str) -> Row {
+        Row { index, ours: Verdict::Accept, kernel: Answer::Returned(-8, log.into()) }
+    }
+
+    #[test]
+    fn rows_that_differ_in_names_and_numbers_are_one_entry() {
+        let check = |lines: &[&str], expected: &str| {
+            let mut tally = Tally::default();
+            lines.iter().enumerate().for_each(|(index, log)| tally.add(row(index as u64, log)));
+            assert_eq!(tally.entries.keys().collect::<Vec<_>>(), [&format!("laxer | accept | -8 {expected}")]);
+            assert_eq!(tally.entries.values().next().map(|entry| (entry.count, entry.index)), Some((lines.len() as u64, 0)));
+        };
+        check(&["Invalid ELF header type: 2 != 1", "Invalid ELF header type: 65535 != 1"], "Invalid ELF header type: # != #");
+        check(
+            &["one: Symbol a has an invalid section index 9 (max 4)", "Symbol  has an invalid section index 8 (max 4)"],
+            "Symbol * has an invalid section index # (max #)",
+        );
+        check(&["at ffffffffc0406000, e9 00", "at ffffffffc04060ff, 0 1"], "at #, # #");
+        check(&["m: version 'a 1' should be 'b'", "n: version 'c' should be 'd'"], "version * should be *");
+    }
+
+    #[test]
+    fn counts_go_together_and_the_first_case_is_the_example() {
+        let (mut one, mut other) = (Tally::default(), Tally::default());
+        one.add(row(7, "x"));
+        other.add(row(3, "x"));
+        other.add(row(9, "y"));
+        one.merge(other);
+        assert_eq!((one.cases(), one.of(Class::Laxer)), (3, 3));
+        assert_eq!(one.entries.values().map(|entry| (entry.count, entry.index)).collect::<Vec<_>>(), [(2, 3), (1, 9)]);
+        assert_eq!(one.to_confirm().len(), 2);
+    }
+}
