@@ -69,7 +69,8 @@ fn a_crash_is_made_small_and_comes_again_from_its_name() {
     run(desk.modrig(&["fuzz", "case", &case, "--run", "-o", file.to_str().unwrap()]))
         .ends(0, &["we say: danger: ", &format!("the kernel: {title}"), "Call Trace:"]);
     assert!(fs::read(file).unwrap().starts_with(b"\x7fELF"));
-    run(desk.modrig(&["fuzz", "report", "--html", "page.html", "--markdown", "page.md"])).ends(0, &["written: page.html"]);
+    run(desk.modrig(&["fuzz", "report", "--html", "page.html", "--markdown", "page.md"]))
+        .ends(0, &["written: page.html"]);
     for page in ["page.html", "page.md"] {
         let text = fs::read_to_string(desk.path(page)).unwrap();
         assert!(text.contains(&title) && text.contains(&format!("modrig fuzz case {case} --run")), "{text}");

@@ -68,7 +68,8 @@ impl Tally {
         let class = Class::of(&row.ours, &row.kernel);
         *self.classes.entry(class).or_default() += 1;
         let key = key(class, &row);
-        let entry = Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
+        let entry =
+            Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
         self.put(key, entry);
     }
 
@@ -199,9 +200,15 @@ mod tests {
             let mut tally = Tally::default();
             lines.iter().enumerate().for_each(|(index, log)| tally.add(row(index as u64, log)));
             assert_eq!(tally.entries.keys().collect::<Vec<_>>(), [&format!("laxer | accept | -8 {expected}")]);
-            assert_eq!(tally.entries.values().next().map(|entry| (entry.count, entry.index)), Some((lines.len() as u64, 0)));
+            assert_eq!(
+                tally.entries.values().next().map(|entry| (entry.count, entry.index)),
+                Some((lines.len() as u64, 0))
+            );
         };
-        check(&["Invalid ELF header type: 2 != 1", "Invalid ELF header type: 65535 != 1"], "Invalid ELF header type: # != #");
+        check(
+            &["Invalid ELF header type: 2 != 1", "Invalid ELF header type: 65535 != 1"],
+            "Invalid ELF header type: # != #",
+        );
         check(
             &["one: Symbol a has an invalid section index 9 (max 4)", "Symbol  has an invalid section index 8 (max 4)"],
             "Symbol * has an invalid section index # (max #)",
