@@ -160,7 +160,7 @@ fn pattern(text: &str) -> String {
         Some((name, rest)) if !name.contains(' ') && !matches!(name, "WARNING" | "BUG") => rest,
         _ => text,
     };
-    let text = ["ymbol ", "section "].iter().fold(text.to_owned(), |text, before| without_name(&text, before));
+    let text = if text.starts_with("section ") { without_name(text, "section ") } else { without_name(text, "ymbol ") };
     let mut pattern = String::new();
     for (number, part) in text.split(['\'', '`']).enumerate() {
         match number % 2 {
@@ -212,6 +212,14 @@ mod tests {
         check(
             &["one: Symbol a has an invalid section index 9 (max 4)", "Symbol  has an invalid section index 8 (max 4)"],
             "Symbol * has an invalid section index # (max #)",
+        );
+        check(
+            &["one: section .text (index 4) has invalid flags", "section .bss (index 5) has invalid flags"],
+            "section * (index #) has invalid flags",
+        );
+        check(
+            &["Invalid ELF section in module (section 3 type 1)"],
+            "Invalid ELF section in module (section # type #)",
         );
         check(&["at ffffffffc0406000, e9 00", "at ffffffffc04060ff, 0 1"], "at #, # #");
         check(&["m: version 'a 1' should be 'b'", "n: version 'c' should be 'd'"], "version * should be *");
