@@ -103,7 +103,7 @@ impl Run {
         let relocations = relocations::check(self, &image, &index, &layout);
         let objects = Objects::check(self, &image, &index);
         contents::check(self, &image, &index, &relocations);
-        tables::check(self, &image, &index, &layout, &relocations);
+        tables::check(self, &image, &index, &layout, &objects, &relocations);
         references::check(self, &image, &index, &layout, &objects, &relocations);
     }
 

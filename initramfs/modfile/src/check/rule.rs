@@ -273,6 +273,12 @@ rules! {
         [(ALWAYS, Stage::Relocations, Endangers("may write over what another relocation wrote"))];
     RELOCATION_OVERFLOW "relocation-overflow" "is a relocation whose value does not fit in 32 bits"
         [(ALWAYS, Stage::Relocations, enoexec("overflow in relocation type"))];
+    RELOCATIONS_LOST "relocations-lost" "has relocations by its name, and not for the section of that name (sh_type, sh_info)"
+        [(ALWAYS, Stage::Init, Endangers("leaves pointers unset, or sets others"))];
+    SECTION_CUT "section-cut" "ends before the next section begins, or within an entry (sh_size)"
+        [(ALWAYS, Stage::Init, Endangers("may leave out what belongs to it"))];
+    SECTION_SYMBOL "section-symbol" "stands for a section, and is not at its beginning (st_value)"
+        [(ALWAYS, Stage::Init, Endangers("moves everything that is reached through it"))];
     REFERENCE_NONE "reference-none" "is a relocation for no symbol (r_info)"
         [(ALWAYS, Stage::Init, Endangers("the module follows a pointer to nowhere"))];
     REFERENCE_OUTSIDE "reference-outside" "points beyond the section of its symbol (st_value, r_addend)"

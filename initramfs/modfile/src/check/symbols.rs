@@ -96,6 +96,8 @@ impl Objects {
             };
             if symbol.kind() != STT_SECTION {
                 starts.push((symbol.section, symbol.value));
+            } else if symbol.value != 0 {
+                run.report(&rule::SECTION_SYMBOL, Place::Symbol(at as u32), at);
             }
             if symbol.size != 0 && matches!(symbol.kind(), STT_OBJECT | STT_FUNC) && header.is_alloc() {
                 sized.push((symbol.section, symbol.value, symbol.value.saturating_add(symbol.size), at));
