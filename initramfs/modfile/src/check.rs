@@ -70,7 +70,7 @@ impl Eq for Finding {}
 pub fn check(image: &[u8], kernel: impl Into<Kernel>) -> Verdict {
     match findings(image, kernel).first() {
         None => Verdict::Accept,
-        Some(first) if matches!(first.effect, Effect::Rejects { .. }) => Verdict::Reject(*first),
+        Some(first) if first.effect.is_rejection() => Verdict::Reject(*first),
         Some(first) => Verdict::Danger(*first),
     }
 }

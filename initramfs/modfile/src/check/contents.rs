@@ -1,6 +1,6 @@
 //! What sections hold, and whether it can be used as their names say.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::{
     Run,
@@ -15,6 +15,8 @@ use crate::elf::{SHF_WRITE, SHT_NOBITS, SHT_RELA, SHT_STRTAB, SHT_SYMTAB};
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, relocations: &Relocations) {
     shared(run, image);
+    let loaded = image.real_sections().filter(|(_, header)| header.is_alloc()).map(|(at, _)| image.name(at));
+    let loaded: BTreeSet<&[u8]> = loaded.collect();
     for (at, header) in image.real_sections().filter(|(_, header)| header.size != 0) {
         let name = image.name(at);
         let (is_code, is_data) = (is_code(name), is_data(name));
@@ -24,10 +26,13 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, relocations
         if is_data && !(header.is_alloc() && header.has(SHF_WRITE)) {
             run.section(&rule::NOT_WRITABLE, at);
         }
-        relocations_of(run, image, at, header, name);
+        relocations_of(run, image, at, header, &loaded);
         if header.kind == SHT_NOBITS && header.is_alloc() && !name.windows(3).any(|part| part == b"bss") {
             run.section(&rule::NO_BYTES, at);
         }
+    }
+    if !image.data(index.tables.symtab).len().is_multiple_of(LAYOUT.symbol_size()) {
+        run.section(&rule::SECTION_CUT, index.tables.symtab);
     }
     this_module(run, image, index, relocations);
 }
@@ -54,14 +59,13 @@ fn is_data(name: &[u8]) -> bool {
 }
 
 /// `.rela.text` is for `.text`, whatever its header says.
-fn relocations_of(run: &mut Run, image: &Image<'_>, at: usize, header: &Header, name: &[u8]) {
+fn relocations_of(run: &mut Run, image: &Image<'_>, at: usize, header: &Header, loaded: &BTreeSet<&[u8]>) {
     const ENTRY: u64 = 24;
-    let Some(wanted) = name.strip_prefix(b".rela") else { return };
-    let is_for = |section: usize| image.name(section) == wanted;
-    let is_needed = image.real_sections().any(|(section, target)| target.is_alloc() && is_for(section));
-    if is_needed && !(header.kind == SHT_RELA && is_for(header.info as usize)) {
+    let wanted = image.name(at).strip_prefix(b".rela").filter(|wanted| loaded.contains(wanted));
+    let Some(wanted) = wanted else { return };
+    if header.kind != SHT_RELA || image.name(header.info as usize) != wanted {
         run.section(&rule::RELOCATIONS_LOST, at);
-    } else if is_needed && !header.size.is_multiple_of(ENTRY) {
+    } else if !header.size.is_multiple_of(ENTRY) {
         run.section(&rule::SECTION_CUT, at);
     }
 }

@@ -29,6 +29,13 @@ pub enum Effect {
     Endangers(&'static str),
 }
 
+impl Effect {
+    /// Whether the kernel refuses the file.
+    pub const fn is_rejection(&self) -> bool {
+        matches!(self, Self::Rejects { .. })
+    }
+}
+
 /// When the loader comes to something, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
