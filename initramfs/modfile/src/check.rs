@@ -128,3 +128,6 @@ impl Run {
 const fn section(index: usize) -> Place {
     Place::Section(index as u16)
 }
+
+#[cfg(test)]
+mod tests;

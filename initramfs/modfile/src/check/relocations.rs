@@ -149,6 +149,7 @@ impl<'a> Target<'a> {
         let relocation = applied.relocation;
         let Some(width) = relocation.width() else { return Some(&rule::RELOCATION_TYPE) };
         if width == 0 {
+            self.applied.push(applied);
             return None;
         }
         let end = relocation.offset.checked_add(width).filter(|end| *end <= self.size);

@@ -261,6 +261,8 @@ rules! {
     SYMBOL_SECTION "symbol-section" "is in a section that does not exist (st_shndx)"
         [(ALWAYS, Stage::Symbols, Endangers("reads beyond the section headers")),
          (V6_1, Stage::Symbols, enoexec("has an invalid section index"))];
+    NULL_SYMBOL_SECTION "null-symbol-section" "is in a section that does not exist (st_shndx)"
+        [(ALWAYS, Stage::Finalize, Endangers("reads beyond the section headers"))];
     SYMBOL_NAMELESS "symbol-nameless" "is undefined and has no name"
         [(ALWAYS, Stage::Symbols, Effect::Rejects { errno: ENOENT, log: "Unknown symbol " })];
 
