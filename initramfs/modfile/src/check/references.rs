@@ -15,7 +15,7 @@ use super::{
 use crate::elf::{SHN_LORESERVE, SHN_UNDEF};
 
 /// How far from a symbol of another module or the kernel something may be: the largest objects there are.
-const FAR: i64 = 1 << 20;
+const FAR: u64 = 1 << 20;
 
 pub(super) fn check(
     run: &mut Run,
@@ -80,7 +80,7 @@ impl From<'_> {
             PLT32 if point != 0 => Some(&rule::CALL_TARGET),
             // The kernel's addresses are computed with, too.
             ABS64 if self.is_code => None,
-            _ if !(-8..FAR).contains(&point) => Some(&rule::REFERENCE_OUTSIDE),
+            _ if !self.is_near(point, FAR) => Some(&rule::REFERENCE_OUTSIDE),
             _ => None,
         }
     }
@@ -99,7 +99,7 @@ impl From<'_> {
             ABS32S if point.unsigned_abs() >> 32 != 0 => Some(&rule::RELOCATION_OVERFLOW),
             PLT32 if !is_to_code || !begins() => Some(&rule::CALL_TARGET),
             // An index may begin anywhere, and is added by the instruction.
-            ABS32S => (point.unsigned_abs() >= header.size + FAR as u64).then_some(&rule::REFERENCE_OUTSIDE),
+            ABS32S => (point.unsigned_abs() >= header.size.saturating_add(FAR)).then_some(&rule::REFERENCE_OUTSIDE),
             _ if !self.is_near(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
             // A table of jumps points anywhere; tables of the kernel's are looked at elsewhere.
             ABS64 if !self.is_code && is_to_code && self.image.name(self.target).starts_with(b".data") && !begins() => {
@@ -113,7 +113,7 @@ impl From<'_> {
     /// what is never run, such as an element of an array that it does not have.
     fn is_near(&self, point: i64, size: u64) -> bool {
         let slack = if self.is_code { 8 << 10 } else { 0 };
-        (-8 - slack..=(size as i64).saturating_add(slack)).contains(&point)
+        (-slack..=(size as i64).saturating_add(slack)).contains(&point)
     }
 
     /// Whether an instruction has been put in the place of the one that had this relocation, as objtool does with calls.

@@ -53,6 +53,7 @@ pub(super) enum Stage {
     SymtabFirst,
     ThisModule,
     Symtab,
+    Strtab,
     Versions,
     SymbolNames,
     /// `module_enforce_rwx_sections()`.
@@ -160,7 +161,7 @@ rules! {
         [(V6_12, Stage::SectionZero, Endangers("reads beyond the file"))];
 
     SYMTAB_LINK "symtab-link" "is a symbol table that names no section for its strings (sh_link)"
-        [(ALWAYS, Stage::Sections, enoexec("Invalid ELF sh_link!=SHN_UNDEF")), (V6_12, Stage::Symtab, Passes)];
+        [(ALWAYS, Stage::Sections, enoexec("Invalid ELF sh_link!=SHN_UNDEF")), (V6_12, Stage::Strtab, Passes)];
     CONTENTS_OUTSIDE "contents-outside" "lies beyond the end of the file (sh_offset, sh_size)"
         [(ALWAYS, Stage::Sections, enoexec("Invalid ELF section in module"))];
     NULL_OUTSIDE "null-outside" "has no type, and is copied from beyond the end of the file"
@@ -189,6 +190,9 @@ rules! {
          (V6_12, Stage::Names, enoexec("Invalid ELF section name in module"))];
     NAME_OUTSIDE_NULL "name-outside" "has its name beyond the section names"
         [(ALWAYS, Stage::Modinfo, Endangers("reads a name beyond the names"))];
+
+    NAME_ODD "name-odd" "is loaded, and has a name of other than printable characters"
+        [(ALWAYS, Stage::Init, Endangers("the kernel does not know it for what it is"))];
 
     TWO_MODINFO "two-modinfo" "is a second .modinfo"
         [(V6_4, Stage::Modinfo, enoexec("Only one .modinfo section must exist"))];
@@ -228,9 +232,9 @@ rules! {
     TWO_SYMTABS "two-symtabs" "is a second symbol table"
         [(V6_4, Stage::Symtab, enoexec("module has no symbols (stripped?)"))];
     STRTAB_INDEX "strtab-index" "is the symbol table, and names no section for its strings (sh_link)"
-        [(V6_12, Stage::Symtab, enoexec("Invalid ELF sh_link!=SHN_UNDEF"))];
+        [(V6_12, Stage::Strtab, enoexec("Invalid ELF sh_link!=SHN_UNDEF"))];
     STRTAB_TYPE "strtab-type" "holds the symbols' names, and is no table of strings (sh_type)"
-        [(V6_12, Stage::Symtab, enoexec("Invalid ELF symbol string table type"))];
+        [(V6_12, Stage::Strtab, enoexec("Invalid ELF symbol string table type"))];
     STRTAB_BYTES "strtab-bytes" "holds the symbols' names, and has no bytes in the file"
         [(ALWAYS, Stage::Layout, Endangers("takes other bytes for names"))];
     STRTAB_EMPTY "strtab-empty" "holds the symbols' names, and is empty"

@@ -22,6 +22,9 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>) {
     for (index, header) in image.real_sections() {
         place(run, image, index, header);
         name(run, image, index, header);
+        if header.is_alloc() && !image.name(index).iter().all(u8::is_ascii_graphic) {
+            run.section(&rule::NAME_ODD, index);
+        }
         if header.has(SHF_WRITE | SHF_EXECINSTR) {
             run.section(&rule::WRITABLE_CODE, index);
         }

@@ -202,6 +202,7 @@ impl Walk<'_> {
             let is_array = name.is_some_and(|name| name.starts_with(b"param_array_ops\0"));
             let is_sound = match argument {
                 _ if name.is_none() => true,
+                _ if operations.is_some_and(|applied| applied.relocation.addend != 0) => false,
                 // struct kparam_array: operations of the elements, and where they are
                 Some(applied) if is_array => self.variable(applied).is_some_and(|(section, place)| {
                     [16, 24].iter().all(|offset| self.relocations.at(section, place + offset).is_some())
