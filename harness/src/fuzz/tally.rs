@@ -68,7 +68,8 @@ impl Tally {
         let class = Class::of(&row.ours, &row.kernel);
         *self.classes.entry(class).or_default() += 1;
         let key = key(class, &row);
-        let entry = Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
+        let entry =
+            Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
         self.put(key, entry);
     }
 
@@ -180,7 +181,7 @@ fn pattern(text: &str) -> String {
 fn without_number(word: &str) -> String {
     let digits = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     let is_hex = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit());
-    let is_number = digits.starts_with("0x")
-        || is_hex(digits) && (digits.len() >= 8 || digits.chars().all(|c| c.is_ascii_digit()));
+    let is_number =
+        digits.starts_with("0x") || is_hex(digits) && (digits.len() >= 8 || digits.chars().all(|c| c.is_ascii_digit()));
     if is_number { format!("#{}", &word[digits.len()..]) } else { word.to_owned() }
 }

@@ -110,17 +110,18 @@ fn this_module(run: &mut Run, image: &Image<'_>, index: &Index, relocations: &Re
     }
     let functions = relocations.of(at);
     let is_function = |offset: u64, wanted: &[u8], known: Option<u64>| {
-        known.is_none_or(|known| known == offset) && functions.iter().any(|applied| {
-            let relocation = &applied.relocation;
-            let Some(symbol) = symbols::entry(image, index.tables, relocation.symbol) else { return false };
-            let name = image.data(index.tables.strtab).get(symbol.name as usize..).unwrap_or_default();
-            let is_code = image.sections.get(usize::from(symbol.section)).is_some_and(|it| it.has(SHF_EXECINSTR));
-            relocation.offset == offset
-                && relocation.kind == ABS64
-                && relocation.addend == 0
-                && is_code
-                && name.strip_prefix(wanted).is_some_and(|rest| rest.first() == Some(&0))
-        })
+        known.is_none_or(|known| known == offset)
+            && functions.iter().any(|applied| {
+                let relocation = &applied.relocation;
+                let Some(symbol) = symbols::entry(image, index.tables, relocation.symbol) else { return false };
+                let name = image.data(index.tables.strtab).get(symbol.name as usize..).unwrap_or_default();
+                let is_code = image.sections.get(usize::from(symbol.section)).is_some_and(|it| it.has(SHF_EXECINSTR));
+                relocation.offset == offset
+                    && relocation.kind == ABS64
+                    && relocation.addend == 0
+                    && is_code
+                    && name.strip_prefix(wanted).is_some_and(|rest| rest.first() == Some(&0))
+            })
     };
     let known = run.kernel.module;
     for applied in functions {

@@ -113,7 +113,8 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &La
             }
         }
     }
-    let by_target = targets.into_iter().map(|target| sorted(run, target.map(|target| target.applied).unwrap_or_default()));
+    let by_target =
+        targets.into_iter().map(|target| sorted(run, target.map(|target| target.applied).unwrap_or_default()));
     Relocations { by_target: by_target.collect() }
 }
 

@@ -94,7 +94,12 @@ impl Rule {
 
     /// The first series of those that do the same about it as this one.
     pub fn since(&self, series: Series) -> Option<Series> {
-        self.changes.iter().rev().find(|(since, ..)| *since <= series).map(|(since, ..)| *since).filter(|it| *it > ALWAYS)
+        self.changes
+            .iter()
+            .rev()
+            .find(|(since, ..)| *since <= series)
+            .map(|(since, ..)| *since)
+            .filter(|it| *it > ALWAYS)
     }
 }
 

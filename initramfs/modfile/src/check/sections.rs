@@ -70,7 +70,9 @@ fn duplicates(run: &mut Run, image: &Image<'_>) {
     names.retain(|(name, _)| *name != b".modinfo" && *name != b"__versions" && *name != b".data..percpu");
     names.sort_unstable();
     for pair in names.windows(2) {
-        if let [(first, _), (second, index)] = pair && first == second {
+        if let [(first, _), (second, index)] = pair
+            && first == second
+        {
             run.section(&rule::DUPLICATE_NAME, *index);
         }
     }
