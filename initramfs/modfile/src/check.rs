@@ -1,7 +1,8 @@
 //! What a kernel's loader makes of a module's file, told from the file alone.
 //!
 //! ```text
-//! image, kernel ─▶ header ─▶ sections ─▶ index ─▶ symbols ─▶ layout ─▶ relocations ─▶ tables ─▶ findings ─▶ verdict
+//! image, kernel ─▶ header ─▶ sections ─▶ index ─▶ layout ─▶ symbols ─▶ relocations
+//!                 ─▶ contents ─▶ tables ─▶ references ─▶ findings ─▶ the first is the verdict
 //! ```
 //! Every step follows the loader of one [`Series`], as its source has it: `kernel/module.c` and `arch/x86/kernel/module.c`
 //! of 5.10.262; `kernel/module/*.c` of 6.1.192, 6.12.118, 7.2.12 and 7.3.4, with Debian's patches. A rule says since

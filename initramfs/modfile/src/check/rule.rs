@@ -103,13 +103,20 @@ impl Rule {
     }
 }
 
+// Of a series that is maintained for long its latest release counts: checks that came upstream in 6.13 were taken into 6.12,
+// and the one of symbols' sections into 6.1.
 const ALWAYS: Series = Series::new(0, 0);
+/// 7fd982f394c4, "module: change to print useful messages from elf_validity_check()".
 const V5_17: Series = Series::new(5, 17);
+/// As 6.1.192 is; 5.10.262 has no such check.
 const V6_1: Series = Series::new(6, 1);
+/// 46752820f9ab, "module: add sanity check for ELF module section".
 const V6_4: Series = Series::new(6, 4);
+/// As 6.12.118 is, whose checks are functions of their own; 6.1.192 has them in one.
 const V6_12: Series = Series::new(6, 12);
+/// d979e3dffa93, "module: Additional validation in elf_validity_cache_strtab".
 const V6_13: Series = Series::new(6, 13);
-
+/// As 7.1.13 is; 6.18.15 has no `__kflagstab`.
 const V7_1: Series = Series::new(7, 1);
 
 const ENOENT: i32 = 2;
@@ -179,7 +186,7 @@ rules! {
         [(V6_12, Stage::NameTable, enoexec("Invalid ELF section name table type"))];
     NAMES_OUTSIDE "names-outside" "holds the section names, and lies beyond the end of the file"
         [(ALWAYS, Stage::NamesFirst, enoexec("Invalid ELF section hdr")), (V6_12, Stage::NameTable, Passes)];
-    /// Before 5.12 the byte before the table is taken for its last.
+    /// In 5.10 the byte before the table is taken for its last.
     NAMES_EMPTY "names-empty" "holds the section names, and is empty"
         [(ALWAYS, Stage::NamesFirst, Endangers("reads the byte before the names")),
          (V5_17, Stage::NamesFirst, enoexec("empty section name table")),
