@@ -31,13 +31,21 @@ impl Alone<'_> {
     /// # Errors
     /// The user asked to stop, or the rig fails.
     pub fn answer(&self, case: &CaseId) -> Result<Answer> {
+        self.answer_with_log(case).map(|(answer, _)| answer)
+    }
+
+    /// The same, and what the kernel said when it died.
+    ///
+    /// # Errors
+    /// As [`Alone::answer`].
+    pub fn answer_with_log(&self, case: &CaseId) -> Result<(Answer, String)> {
         let image = self.bases.case(case).image;
         let ours = check::check(&image, self.target);
         let mut line = Line::new(self.host, self.snapshot);
         line.push(Pending { index: case.index, image, ours });
         loop {
             if let Some((_, answer)) = line.turn()?.pop() {
-                return Ok(answer);
+                return Ok((answer, line.last_words));
             }
         }
     }
@@ -50,8 +58,9 @@ impl Alone<'_> {
     pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
         let count = self.bases.changes_of(case);
         // Those of one change first, all of them last: a case has three at most.
-        let mut sets: Vec<Vec<usize>> =
-            (1..1_usize << count).map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect()).collect();
+        let mut sets: Vec<Vec<usize>> = (1..1_usize << count)
+            .map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect())
+            .collect();
         sets.sort_by_key(Vec::len);
         for only in sets {
             let smaller = CaseId { only: if only.len() == count { Vec::new() } else { only }, ..case.clone() };

@@ -290,3 +290,79 @@ impl Chance {
         &things[self.below(things.len() as u64) as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use modfile::write::Module;
+
+    use super::*;
+
+    fn bases(region: Region) -> Bases {
+        let module = |name: &str| {
+            let module = Module::new(name).modinfo("license", "GPL").exports("given").version("taken", 7).needs("taken");
+            let module = module.parameter("number", 0o644, "param_ops_int");
+            GuestModule { name: name.into(), bytes: module.build().into() }
+        };
+        Bases::new(region, [module("one"), module("another")].iter()).unwrap()
+    }
+
+    fn id(region: Region, index: u64) -> CaseId {
+        CaseId { kernel: "6.1".into(), region, seed: 1, index, only: Vec::new() }
+    }
+
+    #[test]
+    fn a_case_follows_from_its_name_alone() {
+        let mut seen = BTreeSet::new();
+        for index in 0..200 {
+            let id = id(Region::Any, index);
+            let image = bases(Region::Any).case(&id).image;
+            assert_eq!(image, bases(Region::Any).case(&id.to_string().parse().unwrap()).image);
+            seen.insert(image);
+        }
+        assert!(seen.len() > 150, "{} of 200 differ", seen.len());
+    }
+
+    #[test]
+    fn only_the_region_is_broken() {
+        use damage::Region as Part;
+        let of = |region| -> BTreeSet<Part> {
+            let bases = bases(region);
+            (0..300).flat_map(|index| bases.case(&id(region, index)).labels).filter_map(|label| label.region()).collect()
+        };
+        assert_eq!(of(Region::Headers), BTreeSet::from([Part::Header, Part::Sections, Part::Strings]));
+        assert_eq!(of(Region::Modinfo), BTreeSet::from([Part::Modinfo]));
+        assert_eq!(of(Region::Versions), BTreeSet::from([Part::Versions]));
+        assert_eq!(of(Region::Params), BTreeSet::from([Part::Parameters]));
+        assert_eq!(of(Region::Symbols), BTreeSet::from([Part::Symbols, Part::Strings]));
+        assert_eq!(of(Region::Relocs), BTreeSet::from([Part::Relocations]));
+        assert!(of(Region::Any).len() >= 7);
+    }
+
+    #[test]
+    fn of_several_changes_some_can_be_made() {
+        let bases = bases(Region::Headers);
+        let id = (0..).map(|index| id(Region::Headers, index)).find(|id| bases.case(id).labels.len() == 2).unwrap();
+        let both = bases.case(&id).labels;
+        for (number, label) in both.iter().enumerate() {
+            let only = CaseId { only: vec![number], ..id.clone() };
+            assert_eq!(bases.case(&only.to_string().parse().unwrap()).labels, [*label]);
+        }
+    }
+
+    #[test]
+    fn what_names_no_case_is_refused() {
+        for text in ["", "6.1/headers/1", "6.1/footers/1/2", "6.1/headers/x/2", "6.1/headers/1/2:"] {
+            assert!(text.parse::<CaseId>().is_err(), "{text}");
+        }
+        assert_eq!("./tree/bzImage/any/1/2:0+2".parse::<CaseId>().unwrap().kernel, "./tree/bzImage");
+    }
+
+    #[test]
+    fn a_region_that_no_module_has_is_an_error() {
+        let module = GuestModule { name: "m".into(), bytes: Module::new("m").build().into() };
+        let error = Bases::new(Region::Versions, [module].iter()).unwrap_err();
+        assert!(error.to_string().contains("nothing in the region `versions`"), "{error}");
+    }
+}

@@ -173,3 +173,37 @@ impl fmt::Display for Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use modfile::check::{self, Series};
+
+    use super::*;
+
+    fn returned(result: i64, log: &str) -> Answer {
+        Answer::Returned(result, log.into())
+    }
+
+    #[test]
+    fn two_answers_make_a_class() {
+        let reject = check::check(&[0; 100], Series::new(6, 1));
+        let refused = |errno: i32, log| returned(-i64::from(errno), log);
+        assert_eq!(words(&reject), "reject: file does not begin with the ELF magic");
+        let classes = [
+            (Verdict::Accept, returned(ACCEPTED, ""), Class::AgreeAccept),
+            (Verdict::Accept, returned(0, ""), Class::AgreeAccept),
+            (Verdict::Accept, refused(libc::ENOENT, "m: Unknown symbol x (err -2)"), Class::Beyond),
+            (Verdict::Accept, refused(libc::ENOEXEC, "Invalid ELF section header size"), Class::Laxer),
+            (Verdict::Accept, Answer::Crashed("BUG".into()), Class::CrashMissed),
+            (Verdict::Accept, Answer::Ran("BUG".into()), Class::Ran),
+            (reject, refused(libc::ENOEXEC, "Invalid ELF header magic: != x"), Class::AgreeReject),
+            (reject, refused(libc::ENOEXEC, "Invalid ELF header type: 2 != 1"), Class::OtherReason),
+            (reject, refused(libc::EINVAL, "Invalid ELF header magic: != x"), Class::OtherReason),
+            (reject, returned(ACCEPTED, ""), Class::Stricter),
+            (reject, Answer::Crashed("BUG".into()), Class::CrashMissed),
+        ];
+        for (ours, kernel, class) in classes {
+            assert_eq!(Class::of(&ours, &kernel), class, "{ours:?} {kernel:?}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use modrig_agent::slots::SLOTS;
 
 use super::judge::Answer;
 use crate::{
-    error::{Error, Result},
+    error::{Blame, Error, Result},
     vm::{Host, Trouble, Vm, snapshot::Snapshot},
 };
 
@@ -47,6 +47,8 @@ pub struct Line<'a> {
     deaths: u32,
     /// How long each restore took that was not told yet.
     pub restores: Vec<Duration>,
+    /// What the last guest that died said on its console.
+    pub last_words: String,
 }
 
 impl<'a> Line<'a> {
@@ -61,6 +63,7 @@ impl<'a> Line<'a> {
             idle_since: None,
             deaths: 0,
             restores: Vec::new(),
+            last_words: String::new(),
         }
     }
 
@@ -93,12 +96,14 @@ impl<'a> Line<'a> {
     /// The user asked to stop, QEMU cannot be used, or guests die again and again before they do anything.
     pub fn turn(&mut self) -> Result<Vec<(Pending, Answer)>> {
         let Some(vm) = &mut self.vm else {
-            self.restore()?;
+            if let Err(trouble) = self.restore() {
+                self.lost(trouble.into_error())?;
+            }
             return Ok(Vec::new());
         };
         match vm.pause(PAUSE) {
             Ok(()) => self.collect(false),
-            Err(Trouble::Rig(error)) => Err(error),
+            Err(Trouble::Rig(error)) => self.lost(error).map(|()| Vec::new()),
             Err(Trouble::Guest { .. }) => {
                 let mut answered = self.collect(true)?;
                 answered.extend(self.bury()?);
@@ -107,9 +112,22 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn restore(&mut self) -> Result<()> {
+    /// The guest is gone, and none of its cases is to blame: another one may fare better.
+    fn lost(&mut self, why: Error) -> Result<()> {
+        self.vm = None;
+        self.deaths += 1;
+        match (why.blame(), self.deaths) {
+            (Blame::Interrupted, _) => Err(why),
+            (_, DEATHS_MAX..) => {
+                Err(Error::new(format!("the guest died {DEATHS_MAX} times in a row before it did anything")).because(why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn restore(&mut self) -> Result<(), Trouble> {
         let begun = Instant::now();
-        let vm = self.snapshot.restore(self.host).map_err(Trouble::into_error)?;
+        let vm = self.snapshot.restore(self.host)?;
         let slots = vm.slots().ok_or_else(|| Error::new("the guest's machine shares no memory"))?;
         for (number, case) in self.pending.iter().enumerate() {
             slots.put(number as u64, &case.image);
@@ -139,7 +157,7 @@ impl<'a> Line<'a> {
         while self.finished < end {
             let outcome = slots.outcome(self.finished);
             let Some(case) = self.pending.pop_front() else { break };
-            self.finished += 1;
+            (self.finished, self.deaths) = (self.finished + 1, 0);
             answered.push((case, Answer::Returned(outcome.result, text(&outcome.log))));
             if outcome.left > 0 {
                 // Whatever is still loaded would stand in the way of the next ones.
@@ -155,14 +173,9 @@ impl<'a> Line<'a> {
         let Some(mut vm) = self.vm.take() else { return Ok(None) };
         let begun = vm.slots().map_or(0, |slots| slots.progress().0);
         let answer = answer_of(&mut vm);
+        self.last_words = vm.console().text();
         if begun <= self.finished {
-            self.deaths += 1;
-            if self.deaths >= DEATHS_MAX {
-                return Err(Error::new(format!(
-                    "the guest died {DEATHS_MAX} times in a row before it took up a case: {answer}"
-                )));
-            }
-            return Ok(None);
+            return self.lost(Error::new(answer.to_string())).map(|()| None);
         }
         self.deaths = 0;
         Ok(self.pending.pop_front().map(|case| (case, answer)))

@@ -10,6 +10,7 @@ pub mod alone;
 pub mod case;
 pub mod judge;
 pub mod line;
+pub mod report;
 pub mod state;
 pub mod tally;
 
@@ -22,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modfile::check::{self, Finding, Kernel as Target, Series};
+use modfile::check::{self, Kernel as Target, Series};
 
 use self::{
     alone::Alone,
@@ -73,8 +74,8 @@ impl<'a> Setup<'a> {
         }
         let bases = Bases::new(region, set.modules.values())?;
         let release = &prepared.kernel.release;
-        let series =
-            Series::of_release(release).ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
+        let series = Series::of_release(release)
+            .ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
         let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
         Ok(Self { rig, prepared, bases, target })
     }
@@ -84,9 +85,9 @@ impl<'a> Setup<'a> {
         self.bases.case(id)
     }
 
-    /// Everything that we find wrong with a file.
-    pub fn findings(&self, image: &[u8]) -> Vec<Finding> {
-        check::findings(image, self.target)
+    /// Our verdict on a file, in words.
+    pub fn words(&self, image: &[u8]) -> String {
+        judge::words(&check::check(image, self.target))
     }
 
     /// Cases one by one.
@@ -191,7 +192,7 @@ impl<'a> Campaign<'a> {
         });
         let state = self.state();
         // A run that was stopped keeps what it has, and says why it stopped.
-        let result = result.and_then(|()| self.confirm(state.clone(), &mut show));
+        let result = result.and_then(|()| interrupt::check()).and_then(|()| self.confirm(state.clone(), &mut show));
         let known = result.as_ref().map_or(&state, |confirmed| confirmed);
         known.write(&self.options.place).and(result)
     }
@@ -291,7 +292,7 @@ impl<'a> Campaign<'a> {
     }
 
     fn pending(&self, index: u64) -> Pending {
-        let Options { region, seed, .. } = self.options;
+            let Options { region, seed, .. } = self.options;
         let id = CaseId { kernel: String::new(), region, seed, index, only: Vec::new() };
         let image = self.setup.case(&id).image;
         Pending { index, ours: check::check(&image, self.setup.target), image }

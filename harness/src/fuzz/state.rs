@@ -3,8 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Write as _,
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -17,6 +16,7 @@ use super::{
 use crate::{
     cache::Digest,
     error::{Context as _, Error, Result},
+    whole,
 };
 
 /// The file in a campaign's folder.
@@ -92,13 +92,36 @@ impl State {
     /// # Errors
     /// The folder cannot be written.
     pub fn write(&self, place: &Path) -> Result<()> {
-        let failed = || format!("cannot write the campaign to `{}`", place.display());
-        fs::create_dir_all(place).context(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(place).context(failed)?;
-        serde_json::to_writer(&mut file, self).map_err(std::io::Error::from).context(failed)?;
-        file.flush().context(failed)?;
-        file.persist(place.join(FILE)).map_err(|error| error.error).context(failed)?;
-        Ok(())
+        whole::sweep(place);
+        let text = serde_json::to_string(self).context(|| "cannot write JSON")?;
+        whole::write(&place.join(FILE), text.as_bytes())
+            .map_err(|error| error.help("free some space, or name another folder with --place"))
+    }
+
+    /// The campaigns in these folders, and in the folders in them.
+    ///
+    /// # Errors
+    /// There is none, or one cannot be read.
+    pub fn read_all(places: &[PathBuf]) -> Result<Vec<Self>> {
+        let mut states = Vec::new();
+        for place in places {
+            if place.join(FILE).exists() {
+                states.push(Self::read(place)?);
+                continue;
+            }
+            let entries = fs::read_dir(place).map_err(|cause| {
+                Error::usage(format!("cannot read `{}`", place.display())).because(cause)
+            })?;
+            let mut within: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+            within.sort();
+            for place in within.iter().filter(|place| place.join(FILE).exists()) {
+                states.push(Self::read(place)?);
+            }
+        }
+        match states.is_empty() {
+            true => Err(Error::nothing_selected("no campaign is there").help("`modrig fuzz kernel -k 6.1` runs one")),
+            false => Ok(states),
+        }
     }
 
     /// The case of a number.

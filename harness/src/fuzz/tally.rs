@@ -68,8 +68,7 @@ impl Tally {
         let class = Class::of(&row.ours, &row.kernel);
         *self.classes.entry(class).or_default() += 1;
         let key = key(class, &row);
-        let entry =
-            Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
+        let entry = Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
         self.put(key, entry);
     }
 
@@ -157,16 +156,10 @@ fn key(class: Class, row: &Row) -> String {
 /// which kernels begin what they say of a module.
 fn pattern(text: &str) -> String {
     let text = match text.split_once(": ") {
-        Some((name, rest)) if !name.contains(' ') && !rest.is_empty() => rest,
+        Some((name, rest)) if !name.contains(' ') && !matches!(name, "WARNING" | "BUG") => rest,
         _ => text,
     };
-    let text = match text.split_once("ymbol ") {
-        Some((before, rest)) => {
-            let end = [" (", " has ", " from "].iter().filter_map(|word| rest.find(word)).min().unwrap_or(rest.len());
-            format!("{before}ymbol *{}", &rest[end..])
-        }
-        None => text.to_owned(),
-    };
+    let text = ["ymbol ", "section "].iter().fold(text.to_owned(), |text, before| without_name(&text, before));
     let mut pattern = String::new();
     for (number, part) in text.split(['\'', '`']).enumerate() {
         match number % 2 {
@@ -177,11 +170,55 @@ fn pattern(text: &str) -> String {
     pattern
 }
 
+/// A text without the name that stands behind these words.
+fn without_name(text: &str, before: &str) -> String {
+    let Some((start, rest)) = text.split_once(before) else { return text.to_owned() };
+    let end = [" (", " has ", " from ", " must "].iter().filter_map(|word| rest.find(word)).min();
+    format!("{start}{before}*{}", &rest[end.unwrap_or(rest.len())..])
+}
+
 /// A word and what ends it, or `#` where the word is a number, hexadecimal also without a mark if it is long.
 fn without_number(word: &str) -> String {
     let digits = word.trim_end_matches(|c: char| !c.is_alphanumeric());
     let is_hex = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit());
-    let is_number =
-        digits.starts_with("0x") || is_hex(digits) && (digits.len() >= 8 || digits.chars().all(|c| c.is_ascii_digit()));
+    let is_number = digits.starts_with("0x") || is_hex(digits) && digits.contains(|c: char| c.is_ascii_digit());
     if is_number { format!("#{}", &word[digits.len()..]) } else { word.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(index: u64, log: &str) -> Row {
+        Row { index, ours: Verdict::Accept, kernel: Answer::Returned(-8, log.into()) }
+    }
+
+    #[test]
+    fn rows_that_differ_in_names_and_numbers_are_one_entry() {
+        let check = |lines: &[&str], expected: &str| {
+            let mut tally = Tally::default();
+            lines.iter().enumerate().for_each(|(index, log)| tally.add(row(index as u64, log)));
+            assert_eq!(tally.entries.keys().collect::<Vec<_>>(), [&format!("laxer | accept | -8 {expected}")]);
+            assert_eq!(tally.entries.values().next().map(|entry| (entry.count, entry.index)), Some((lines.len() as u64, 0)));
+        };
+        check(&["Invalid ELF header type: 2 != 1", "Invalid ELF header type: 65535 != 1"], "Invalid ELF header type: # != #");
+        check(
+            &["one: Symbol a has an invalid section index 9 (max 4)", "Symbol  has an invalid section index 8 (max 4)"],
+            "Symbol * has an invalid section index # (max #)",
+        );
+        check(&["at ffffffffc0406000, e9 00", "at ffffffffc04060ff, 0 1"], "at #, # #");
+        check(&["m: version 'a 1' should be 'b'", "n: version 'c' should be 'd'"], "version * should be *");
+    }
+
+    #[test]
+    fn counts_go_together_and_the_first_case_is_the_example() {
+        let (mut one, mut other) = (Tally::default(), Tally::default());
+        one.add(row(7, "x"));
+        other.add(row(3, "x"));
+        other.add(row(9, "y"));
+        one.merge(other);
+        assert_eq!((one.cases(), one.of(Class::Laxer)), (3, 3));
+        assert_eq!(one.entries.values().map(|entry| (entry.count, entry.index)).collect::<Vec<_>>(), [(2, 3), (1, 9)]);
+        assert_eq!(one.to_confirm().len(), 2);
+    }
 }

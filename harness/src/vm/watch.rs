@@ -83,7 +83,7 @@ impl Watch {
         if !self.left().is_zero() {
             return None;
         }
-        self.scale = self.scale.max(slowness()).max(process.map_or(1.0, crowding));
+        self.scale = self.scale.max(host_scale(process));
         if !self.left().is_zero() {
             return None;
         }
@@ -102,6 +102,11 @@ impl Watch {
         let end = self.begun + total;
         if end < quiet { (format!("not done after {total:.0?}"), end) } else { (text, quiet) }
     }
+}
+
+/// How many times longer a guest needs now than on an idle machine of our time: 1.0 to 20. `process` is its emulator.
+pub(super) fn host_scale(process: Option<u32>) -> f64 {
+    slowness().max(process.map_or(1.0, crowding))
 }
 
 /// How many times longer a process has taken so far than with a processor of its own: it waits while others run. 1.0 to

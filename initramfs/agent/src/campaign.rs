@@ -4,9 +4,8 @@
 use std::{
     convert::Infallible,
     fs::{self, File},
-    io,
+    io, ptr, thread,
     os::fd::AsFd as _,
-    ptr, thread,
     time::{Duration, Instant},
 };
 
