@@ -70,7 +70,7 @@ impl Eq for Finding {}
 pub fn check(image: &[u8], kernel: impl Into<Kernel>) -> Verdict {
     match findings(image, kernel).first() {
         None => Verdict::Accept,
-        Some(first) if matches!(first.effect, Effect::Rejects { .. }) => Verdict::Reject(*first),
+        Some(first) if first.effect.is_rejection() => Verdict::Reject(*first),
         Some(first) => Verdict::Danger(*first),
     }
 }
@@ -103,7 +103,7 @@ impl Run {
         let relocations = relocations::check(self, &image, &index, &layout);
         let objects = Objects::check(self, &image, &index);
         contents::check(self, &image, &index, &relocations);
-        tables::check(self, &image, &index, &layout, &relocations);
+        tables::check(self, &image, &index, &layout, &objects, &relocations);
         references::check(self, &image, &index, &layout, &objects, &relocations);
     }
 
@@ -128,3 +128,6 @@ impl Run {
 const fn section(index: usize) -> Place {
     Place::Section(index as u16)
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,11 +56,11 @@ impl From<'_> {
     fn fault(&self, applied: &Applied) -> Option<&'static Rule> {
         let relocation = &applied.relocation;
         let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
+        if relocation.symbol == 0 || (relocation.kind == NONE && !self.is_left_out(relocation.offset)) {
+            return Some(&rule::REFERENCE_NONE);
+        }
         if relocation.kind == NONE {
             return None;
-        }
-        if relocation.symbol == 0 {
-            return Some(&rule::REFERENCE_NONE);
         }
         let point = point(relocation, &symbol, self.is_code);
         let fault = match symbol.section {
@@ -116,6 +116,12 @@ impl From<'_> {
         (-8 - slack..=(size as i64).saturating_add(slack)).contains(&point)
     }
 
+    /// Whether an instruction has been put in the place of the one that had this relocation, as objtool does with calls.
+    fn is_left_out(&self, offset: u64) -> bool {
+        let before = usize::try_from(offset).ok().and_then(|at| self.image.contents(self.target).get(..at));
+        self.is_code && before.is_some_and(|before| !is_relative(before))
+    }
+
     /// Whether the place that is written may be such a place.
     fn fault_of_place(&self, relocation: &Relocation) -> Option<&'static Rule> {
         if !self.is_code {
@@ -123,15 +129,22 @@ impl From<'_> {
             return is_split.then_some(&rule::POINTER_ALIGNMENT);
         }
         let before = self.image.contents(self.target).get(..relocation.offset as usize)?;
-        let fits = match (relocation.kind, before) {
-            (PLT32, [.., 0xe8 | 0xe9] | [.., 0x0f, 0x80..=0x8f]) => true,
-            // A jump or call, or an operand that is relative to the instruction pointer (ModRM 00 xxx 101).
-            (PC32, [.., 0xe8 | 0xe9] | [.., 0x0f, 0x80..=0x8f]) => true,
-            (PC32, [.., operand]) => operand & 0xc7 == 5,
-            (ABS64, [.., 0xb8..=0xbf]) => true,
-            (PLT32 | PC32 | ABS64, _) => false,
+        let fits = match relocation.kind {
+            PLT32 => is_jump(before),
+            PC32 => is_relative(before),
+            ABS64 => matches!(before, [.., 0xb8..=0xbf]),
             _ => true,
         };
         (!fits).then_some(&rule::INSTRUCTION)
     }
+}
+
+/// Whether a call or jump begins with the last of these bytes.
+const fn is_jump(before: &[u8]) -> bool {
+    matches!(before, [.., 0xe8 | 0xe9] | [.., 0x0f, 0x80..=0x8f])
+}
+
+/// Whether what follows these bytes counts from the instruction's end: a jump, or an operand whose ModRM is 00 xxx 101.
+fn is_relative(before: &[u8]) -> bool {
+    is_jump(before) || before.last().is_some_and(|operand| operand & 0xc7 == 5)
 }

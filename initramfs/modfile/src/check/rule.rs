@@ -29,6 +29,13 @@ pub enum Effect {
     Endangers(&'static str),
 }
 
+impl Effect {
+    /// Whether the kernel refuses the file.
+    pub const fn is_rejection(&self) -> bool {
+        matches!(self, Self::Rejects { .. })
+    }
+}
+
 /// When the loader comes to something, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
@@ -254,6 +261,8 @@ rules! {
     SYMBOL_SECTION "symbol-section" "is in a section that does not exist (st_shndx)"
         [(ALWAYS, Stage::Symbols, Endangers("reads beyond the section headers")),
          (V6_1, Stage::Symbols, enoexec("has an invalid section index"))];
+    NULL_SYMBOL_SECTION "null-symbol-section" "is in a section that does not exist (st_shndx)"
+        [(ALWAYS, Stage::Finalize, Endangers("reads beyond the section headers"))];
     SYMBOL_NAMELESS "symbol-nameless" "is undefined and has no name"
         [(ALWAYS, Stage::Symbols, Effect::Rejects { errno: ENOENT, log: "Unknown symbol " })];
 
@@ -273,6 +282,12 @@ rules! {
         [(ALWAYS, Stage::Relocations, Endangers("may write over what another relocation wrote"))];
     RELOCATION_OVERFLOW "relocation-overflow" "is a relocation whose value does not fit in 32 bits"
         [(ALWAYS, Stage::Relocations, enoexec("overflow in relocation type"))];
+    RELOCATIONS_LOST "relocations-lost" "has relocations by its name, and not for the section of that name (sh_type, sh_info)"
+        [(ALWAYS, Stage::Init, Endangers("leaves pointers unset, or sets others"))];
+    SECTION_CUT "section-cut" "ends before the next section begins, or within an entry (sh_size)"
+        [(ALWAYS, Stage::Init, Endangers("may leave out what belongs to it"))];
+    SECTION_SYMBOL "section-symbol" "stands for a section, and is not at its beginning (st_value)"
+        [(ALWAYS, Stage::Init, Endangers("moves everything that is reached through it"))];
     REFERENCE_NONE "reference-none" "is a relocation for no symbol (r_info)"
         [(ALWAYS, Stage::Init, Endangers("the module follows a pointer to nowhere"))];
     REFERENCE_OUTSIDE "reference-outside" "points beyond the section of its symbol (st_value, r_addend)"

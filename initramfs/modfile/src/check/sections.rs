@@ -16,6 +16,9 @@ pub(super) const SHF_EXECINSTR: u64 = 4;
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>) {
     duplicates(run, image);
+    if let Some(zeroth) = image.sections.first() {
+        name(run, image, 0, zeroth);
+    }
     for (index, header) in image.real_sections() {
         place(run, image, index, header);
         name(run, image, index, header);
@@ -46,6 +49,7 @@ fn name(run: &mut Run, image: &Image<'_>, index: usize, header: &Header) {
     }
     run.section(
         match header.kind {
+            // Also that of the first: module_finalize() compares the names of all.
             SHT_NULL => &rule::NAME_OUTSIDE_NULL,
             SHT_NOBITS => &rule::NAME_OUTSIDE_NOT_LOADED,
             _ if header.is_alloc() => &rule::NAME_OUTSIDE,
