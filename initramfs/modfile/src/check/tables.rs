@@ -205,7 +205,9 @@ impl Walk<'_> {
                 _ if operations.is_some_and(|applied| applied.relocation.addend != 0) => false,
                 // struct kparam_array: operations of the elements, and where they are
                 Some(applied) if is_array => self.variable(applied).is_some_and(|(section, place)| {
-                    [16, 24].iter().all(|offset| self.relocations.at(section, place + offset).is_some())
+                    [16, 24]
+                        .into_iter()
+                        .all(|offset| self.relocations.at(section, place.wrapping_add(offset)).is_some())
                 }),
                 Some(applied) => applied.relocation.kind == ABS64 && self.points_to(Data, &applied.relocation),
                 None => false,
