@@ -60,14 +60,15 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index) {
         if symbol.name as usize >= names.len() {
             run.report(&rule::SYMBOL_NAME_OUTSIDE, place, at);
         }
+        if at == 0 {
+            // It is only looked at when it is too late: elf_type() of add_kallsyms().
+            if usize::from(symbol.section) >= image.sections.len() && symbol.section < SHN_LORESERVE {
+                run.report(&rule::NULL_SYMBOL_SECTION, place, at);
+            }
+            continue;
+        }
         let name = names.get(symbol.name as usize..).unwrap_or_default();
         match symbol.section {
-            // The null symbol is only looked at when it is too late: elf_type() of add_kallsyms().
-            section if at == 0 => {
-                if usize::from(section) >= image.sections.len() && section < SHN_LORESERVE {
-                    run.report(&rule::NULL_SYMBOL_SECTION, place, at);
-                }
-            }
             SHN_COMMON if !name.starts_with(b"__gnu_lto") => run.report(&rule::COMMON, place, at),
             SHN_COMMON | SHN_ABS | SHN_LIVEPATCH => {}
             SHN_UNDEF if name.first() == Some(&0) && symbol.info >> 4 != STB_WEAK => {
