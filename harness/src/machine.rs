@@ -61,7 +61,8 @@ impl fmt::Display for Device {
 
 impl Machine {
     /// The one that a scenario has when it does not ask.
-    pub const DEFAULT: Self = Self { board: Board::Microvm, processors: 1, devices: &[], drivers: false, shares: false, words: "" };
+    pub const DEFAULT: Self =
+        Self { board: Board::Microvm, processors: 1, devices: &[], drivers: false, shares: false, words: "" };
     /// Two processors. Distributions' kernels find the second one by ACPI only.
     pub const SMP: Self = Self { board: Board::Pc, processors: 2, ..Self::DEFAULT };
 

@@ -144,7 +144,13 @@ fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     println!("{}\ncampaign: {}", line(&state), place.display());
     let bugs = state.tally.entries.values().filter(|entry| entry.class.is_bug());
     for entry in bugs.clone() {
-        println!("{}: {}: we say {}, the kernel {}", entry.class.name(), state.case(entry.index), entry.ours, entry.kernel);
+        println!(
+            "{}: {}: we say {}, the kernel {}",
+            entry.class.name(),
+            state.case(entry.index),
+            entry.ours,
+            entry.kernel
+        );
     }
     Ok(ExitCode::from(u8::from(bugs.count() > 0)))
 }

@@ -58,9 +58,8 @@ impl Alone<'_> {
     pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
         let count = self.bases.changes_of(case);
         // Those of one change first, all of them last: a case has three at most.
-        let mut sets: Vec<Vec<usize>> = (1..1_usize << count)
-            .map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect())
-            .collect();
+        let mut sets: Vec<Vec<usize>> =
+            (1..1_usize << count).map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect()).collect();
         sets.sort_by_key(Vec::len);
         for only in sets {
             let smaller = CaseId { only: if only.len() == count { Vec::new() } else { only }, ..case.clone() };

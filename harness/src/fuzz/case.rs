@@ -301,7 +301,8 @@ mod tests {
 
     fn bases(region: Region) -> Bases {
         let module = |name: &str| {
-            let module = Module::new(name).modinfo("license", "GPL").exports("given").version("taken", 7).needs("taken");
+            let module =
+                Module::new(name).modinfo("license", "GPL").exports("given").version("taken", 7).needs("taken");
             let module = module.parameter("number", 0o644, "param_ops_int");
             GuestModule { name: name.into(), bytes: module.build().into() }
         };
@@ -329,7 +330,10 @@ mod tests {
         use damage::Region as Part;
         let of = |region| -> BTreeSet<Part> {
             let bases = bases(region);
-            (0..300).flat_map(|index| bases.case(&id(region, index)).labels).filter_map(|label| label.region()).collect()
+            (0..300)
+                .flat_map(|index| bases.case(&id(region, index)).labels)
+                .filter_map(|label| label.region())
+                .collect()
         };
         assert_eq!(of(Region::Headers), BTreeSet::from([Part::Header, Part::Sections, Part::Strings]));
         assert_eq!(of(Region::Modinfo), BTreeSet::from([Part::Modinfo]));

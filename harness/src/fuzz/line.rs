@@ -119,7 +119,8 @@ impl<'a> Line<'a> {
         match (why.blame(), self.deaths) {
             (Blame::Interrupted, _) => Err(why),
             (_, DEATHS_MAX..) => {
-                Err(Error::new(format!("the guest died {DEATHS_MAX} times in a row before it did anything")).because(why))
+                Err(Error::new(format!("the guest died {DEATHS_MAX} times in a row before it did anything"))
+                    .because(why))
             }
             _ => Ok(()),
         }

@@ -74,8 +74,8 @@ impl<'a> Setup<'a> {
         }
         let bases = Bases::new(region, set.modules.values())?;
         let release = &prepared.kernel.release;
-        let series = Series::of_release(release)
-            .ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
+        let series =
+            Series::of_release(release).ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
         let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
         Ok(Self { rig, prepared, bases, target })
     }
@@ -292,7 +292,7 @@ impl<'a> Campaign<'a> {
     }
 
     fn pending(&self, index: u64) -> Pending {
-            let Options { region, seed, .. } = self.options;
+        let Options { region, seed, .. } = self.options;
         let id = CaseId { kernel: String::new(), region, seed, index, only: Vec::new() };
         let image = self.setup.case(&id).image;
         Pending { index, ours: check::check(&image, self.setup.target), image }

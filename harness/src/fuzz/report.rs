@@ -67,7 +67,12 @@ impl Report {
     /// Of these campaigns.
     pub fn of(states: &[State]) -> Self {
         let total: u64 = states.iter().map(|state| state.tally.cases()).sum();
-        let bugs: u64 = states.iter().map(|state| Class::ALL.iter().filter(|class| class.is_bug()).map(|class| state.tally.of(*class)).sum::<u64>()).sum();
+        let bugs: u64 = states
+            .iter()
+            .map(|state| {
+                Class::ALL.iter().filter(|class| class.is_bug()).map(|class| state.tally.of(*class)).sum::<u64>()
+            })
+            .sum();
         let crashes = crashes(states);
         let mut rows: Vec<Bug> = states.iter().flat_map(bugs_of).collect();
         rows.sort_by(|one, other| (one.class, other.count).cmp(&(other.class, one.count)));
@@ -96,17 +101,31 @@ impl Report {
     /// As Markdown.
     pub fn markdown(&self) -> String {
         let mut text = format!("# Kernel loader campaigns: {}\n\n", self.summary);
-        let _ = writeln!(text, "| kernel | region | seed | cases | cases/s | {} | restores | median, ms |", self.classes.join(" | "));
+        let _ = writeln!(
+            text,
+            "| kernel | region | seed | cases | cases/s | {} | restores | median, ms |",
+            self.classes.join(" | ")
+        );
         let _ = writeln!(text, "|---|---|{}", "--:|".repeat(self.classes.len() + 5));
         for Campaign { kernel, region, seed, cases, rate, counts, restores, restore_ms, .. } in &self.campaigns {
             let counts: Vec<String> = counts.iter().map(u64::to_string).collect();
             let counts = counts.join(" | ");
-            let _ = writeln!(text, "| {kernel} | {region} | {seed} | {cases} | {rate} | {counts} | {restores} | {restore_ms} |");
+            let _ = writeln!(
+                text,
+                "| {kernel} | {region} | {seed} | {cases} | {rate} | {counts} | {restores} | {restore_ms} |"
+            );
         }
         let _ = writeln!(text, "\n## Ways to die\n\n| title | kernels | class | what shows it |\n|---|---|---|---|");
         for crash in &self.crashes {
             let shown: Vec<String> = crash.shown.iter().map(|(run, what)| format!("`{run}`: {}", cell(what))).collect();
-            let _ = writeln!(text, "| {} | {} | {} | {} |", cell(&crash.title), crash.on(), crash.as_classes(), shown.join("<br>"));
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} |",
+                cell(&crash.title),
+                crash.on(),
+                crash.as_classes(),
+                shown.join("<br>")
+            );
         }
         let _ = writeln!(text, "\n## Rows of bugs\n");
         if self.bugs.is_empty() {
@@ -115,7 +134,8 @@ impl Report {
         }
         text.push_str("| class | cases | our verdict | the kernel | what shows it | |\n|---|--:|---|---|---|---|\n");
         for Bug { class, count, ours, kernel, command, remark } in &self.bugs {
-            let _ = writeln!(text, "| {class} | {count} | {} | {} | `{command}` | {remark} |", cell(ours), cell(kernel));
+            let _ =
+                writeln!(text, "| {class} | {count} | {} | {} | `{command}` | {remark} |", cell(ours), cell(kernel));
         }
         if self.more_bugs > 0 {
             let _ = writeln!(text, "\n{} more are not shown.", self.more_bugs);
@@ -212,7 +232,10 @@ mod tests {
         let (page, text) = (report.html().unwrap(), report.markdown());
         assert!(!page.contains("<img") && !text.contains("<img"));
         assert!(text.contains("&lt;img src=x> \\| 'rm' / second line"), "{text}");
-        assert!(text.contains("`modrig fuzz case 6.1/any/1/3 --run`") && page.contains("modrig fuzz case 6.1/any/1/4 --run"));
+        assert!(
+            text.contains("`modrig fuzz case 6.1/any/1/3 --run`")
+                && page.contains("modrig fuzz case 6.1/any/1/4 --run")
+        );
         assert!(report.summary.starts_with("2 cases, 1 ways to die, 2 rows of bugs"), "{}", report.summary);
     }
 }

@@ -109,9 +109,8 @@ impl State {
                 states.push(Self::read(place)?);
                 continue;
             }
-            let entries = fs::read_dir(place).map_err(|cause| {
-                Error::usage(format!("cannot read `{}`", place.display())).because(cause)
-            })?;
+            let entries = fs::read_dir(place)
+                .map_err(|cause| Error::usage(format!("cannot read `{}`", place.display())).because(cause))?;
             let mut within: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
             within.sort();
             for place in within.iter().filter(|place| place.join(FILE).exists()) {

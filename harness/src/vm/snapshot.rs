@@ -111,8 +111,15 @@ impl Snapshot {
         let memory = self.unpacked.as_deref().map_or(self.place.as_path(), Staging::path).join(MEMORY);
         let memory = Memory::CopyOf(memory);
         let start = Start::State(reader.as_raw_fd());
-        let instance =
-            Instance { machine: self.machine, accel: host.accel, memory, start, at_end, plugged: Vec::new(), shared: None };
+        let instance = Instance {
+            machine: self.machine,
+            accel: host.accel,
+            memory,
+            start,
+            at_end,
+            plugged: Vec::new(),
+            shared: None,
+        };
         let mut vm = resume(host, &instance, reader)?;
         if self.machine.shares {
             vm.watch = Watch::new(watch::CAMPAIGN);
@@ -156,7 +163,11 @@ fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, 
     let begun = Instant::now();
     let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join(MEMORY)), kernel, initrd)?;
     let boot_ms = begun.elapsed().as_millis() as u64;
-    if machine.shares { begin_campaign(&mut vm)? } else { rehearse(&mut vm)? }
+    if machine.shares {
+        begin_campaign(&mut vm)?
+    } else {
+        rehearse(&mut vm)?
+    }
     let state = save(&mut vm)?;
     let stored = || format!("cannot store a saved guest in `{}`", place.display());
     fs::write(place.join(STATE), state).context(stored)?;

@@ -4,8 +4,9 @@
 use std::{
     convert::Infallible,
     fs::{self, File},
-    io, ptr, thread,
+    io,
     os::fd::AsFd as _,
+    ptr, thread,
     time::{Duration, Instant},
 };
 
