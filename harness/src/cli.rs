@@ -1,6 +1,7 @@
 //! The command line: arguments become one job, its result an exit code.
 
 mod behaviours;
+mod bench;
 mod cache;
 mod doctor;
 mod report;
@@ -14,17 +15,15 @@ use std::{
 };
 
 use anstream::{print, println};
-use clap::{Args, Parser, Subcommand, ValueEnum as _};
+use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    bench::{self, boot, case, memory, modutils},
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
     interrupt,
     kept::Keep,
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
-    machine::Machine,
     peers::Peers,
     progress::Progress,
     report::{Record, Totals, Verdict, collection::Collection, sweep, terminal},
@@ -106,7 +105,7 @@ enum Command {
     /// Measure this rig against a bare QEMU, and modutils against kmod
     Bench {
         #[command(subcommand)]
-        command: BenchCommand,
+        command: bench::Command,
     },
 }
 
@@ -123,7 +122,7 @@ struct RunArgs {
     /// Leave out the scenarios that need a kernel with drivers; those kernels are 600 MB to fetch, the others 190 MB
     #[arg(long)]
     no_drivers: bool,
-    /// How many guests run at once [default: two for each processor, since guests often sleep]
+    /// How many guests run at once [default: three for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
     /// Keep the guests of failing cases, so many at most, for `modrig shell --resume CASE`
@@ -238,45 +237,6 @@ enum CompareCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum BenchCommand {
-    /// Cold boot to Ready, and restore to the first answer, beside the fastest bare boot
-    Boot {
-        /// Kernels to measure; all of the matrix when none is given
-        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
-        kernels: Vec<String>,
-        /// How often each way
-        #[arg(short = 'n', long, default_value_t = 5)]
-        rounds: usize,
-    },
-    /// Memory of each case at its peak, and saved guests on disk; exit code 1 above 400 MB for a case or 150 MB for a
-    /// kernel's guests
-    Memory {
-        /// Kernels to measure; all of the matrix when none is given
-        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
-        kernels: Vec<String>,
-        /// Only these scenarios: parts of `group::name`
-        filters: Vec<String>,
-    },
-    /// One isolated case from the start of `modrig` to its verdict, beside the same case on a guest booted for it
-    Case {
-        /// Kernels to measure; all of the matrix when none is given
-        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
-        kernels: Vec<String>,
-        /// How often each way
-        #[arg(short = 'n', long, default_value_t = 11)]
-        rounds: usize,
-    },
-    /// Our module tools beside the real kmod, on all modules of a kernel
-    Modutils {
-        /// How often each
-        #[arg(short = 'n', long, default_value_t = 5)]
-        rounds: usize,
-        /// Only these: parts of a row's name
-        filters: Vec<String>,
-    },
-}
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -312,19 +272,7 @@ impl Cli {
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);
             }
-            Command::Bench { command: BenchCommand::Modutils { rounds, filters } } => {
-                println!("median of {rounds}\n{}", modutils::HEADING);
-                modutils::run(&self.global.store()?, *rounds, filters, |row| println!("{row}"))?;
-            }
-            Command::Bench { command: BenchCommand::Memory { kernels, filters } } => {
-                return self.global.bench_memory(kernels, filters);
-            }
-            Command::Bench { command: BenchCommand::Case { kernels, rounds } } => {
-                self.global.bench_case(kernels, *rounds)?;
-            }
-            Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
-                self.global.bench_boot(kernels, *rounds)?;
-            }
+            Command::Bench { command } => return bench::run(&self.global, command),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -366,7 +314,7 @@ impl Global {
         for path in kernels.iter().filter(|name| name.contains('/')) {
             rig.store.resolve(&catalog, path)?;
         }
-        let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
+        let jobs = args.jobs.unwrap_or_else(|| 3 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", cases.len() as u64);
         let suite = Suite { cases, jobs, earlier: args.earlier() };
         sweep(&args.records);
@@ -471,44 +419,6 @@ impl Global {
         let report = compare::kmod(&self.store()?, extent, filters)?;
         print!("{}", report.text());
         Ok(ExitCode::from(u8::from(!report.is_clean())))
-    }
-
-    fn bench_memory(&self, kernels: &[String], filters: &[String]) -> Result<ExitCode> {
-        let (rig, scenarios) = (self.rig()?, select(filters)?);
-        println!("MB at the peak of the most expensive case\n{}", memory::HEADING);
-        let mut within = true;
-        for name in columns(&rig.catalog, kernels)? {
-            let row = memory::kernel(&rig, &name, &scenarios)?;
-            println!("{row}");
-            within &= row.is_within_limits();
-        }
-        Ok(ExitCode::from(u8::from(!within)))
-    }
-
-    fn bench_case(&self, kernels: &[String], rounds: usize) -> Result<()> {
-        let accel = self.accel.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let mut options = vec![format!("--accel={accel}")];
-        options.extend(self.cache.iter().map(|cache| format!("--cache={}", cache.display())));
-        options.extend(self.catalog.iter().map(|list| format!("--kernels={}", list.display())));
-        println!("{}, as a whole process: median of {rounds}, the least, CPU; a boot in copies", case::CASE);
-        println!("{}", case::HEADING);
-        for name in columns(&self.catalog()?, kernels)? {
-            println!("{}", case::row(&name, &case::runs(&name, &options, rounds)?));
-        }
-        Ok(())
-    }
-
-    fn bench_boot(&self, kernels: &[String], rounds: usize) -> Result<()> {
-        let rig = self.rig()?;
-        println!("seconds, median of {rounds} (ratio to bare)");
-        println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
-        for name in columns(&rig.catalog, kernels)? {
-            let prepared = rig.prepare(&name, Machine::DEFAULT)?;
-            let boots = boot::boots(&rig.host, &prepared, rounds)?;
-            let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
-            println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
-        }
-        Ok(())
     }
 }
 

@@ -140,6 +140,15 @@ impl Transcript {
         }
     }
 
+    /// Writes down what was done to the machine itself, begun at `at_ms`, and whether it could be done.
+    pub(super) fn changed(&mut self, at_ms: u64, action: String, could: bool) {
+        let mut step = Step { at_ms, took_ms: self.now_ms().saturating_sub(at_ms), ..Step::new(Kind::Change, action) };
+        if !could {
+            step.result = "failed".into();
+        }
+        self.add(step);
+    }
+
     /// What was read last is a call of our helper.
     pub(super) fn was_call(&mut self, call: &Call) {
         if let Some(step) = self.steps.last_mut() {

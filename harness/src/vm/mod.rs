@@ -113,7 +113,9 @@ pub struct Vm {
     watch: Watch,
     /// `uname -r` of the guest, from the agent's Ready.
     release: String,
-    /// The agent has not answered the last request yet.
+    /// Number of the last request.
+    asked: u32,
+    /// It is not answered yet.
     waiting: bool,
     /// What [`Vm::plug`] has given it.
     plugged: Vec<(Device, String)>,
@@ -163,6 +165,7 @@ impl Vm {
             channels,
             watch: Watch::new(limits),
             release: String::new(),
+            asked: 0,
             waiting: false,
             plugged: Vec::new(),
             at_end: instance.at_end,
@@ -254,8 +257,7 @@ impl Vm {
     /// # Errors
     /// It does not.
     pub fn power_off(mut self) -> Result<(), Trouble> {
-        let frame = wire::encode(&Request::PowerOff).context(|| "cannot ask the guest's agent")?;
-        self.channels.send(&frame).context(|| "cannot write to the guest")?;
+        self.send(&Request::PowerOff)?;
         self.until(|channels| Ok((channels.closed || channels.stopped).then_some(())))
     }
 
@@ -266,10 +268,16 @@ impl Vm {
     pub fn ask(&mut self, request: &Request) -> Result<Reply, Trouble> {
         self.turn(Duration::ZERO)?;
         self.check_silence()?;
-        let frame = wire::encode(request).context(|| "cannot ask the guest's agent")?;
+        self.send(request)?;
+        self.reply()
+    }
+
+    fn send(&mut self, request: &Request) -> Result<(), Trouble> {
+        self.asked += 1;
+        let frame = wire::encode(self.asked, request).context(|| "cannot ask the guest's agent")?;
         self.channels.send(&frame).context(|| "cannot write to the guest")?;
         self.waiting = true;
-        self.reply()
+        Ok(())
     }
 
     /// The agent speaks when it is asked: what it says unasked would be taken for the next answer.
@@ -281,11 +289,18 @@ impl Vm {
     }
 
     fn reply(&mut self) -> Result<Reply, Trouble> {
-        let reply = self.until(|channels| {
+        let (number, reply) = self.until(|channels| {
             wire::decode(&mut channels.link).map_err(|cause| {
                 Error::new("the guest sent bytes that are no message of its agent").because(cause).into()
             })
         })?;
+        if number != self.asked {
+            let asked = self.asked;
+            return Err(Error::new(format!(
+                "the guest sent an answer that nobody asked for: to request {number} when it was asked {asked}"
+            ))
+            .into());
+        }
         self.waiting = false;
         Ok(reply)
     }

@@ -69,9 +69,7 @@ impl Snapshot {
                 ))
             })
         };
-        let place = cache.sound_entry(KIND, digest.as_str(), |place| check(place).map(drop), build)?;
-        let about = check(&place)
-            .map_err(|wrong| Error::new(format!("the saved guest `{}` is damaged: {wrong}", place.display())))?;
+        let (place, about) = cache.sound_entry(KIND, digest.as_str(), check, build)?;
         if about.release != kernel.release {
             let (image, wanted) = (&about.release, &kernel.release);
             let text =
