@@ -201,7 +201,7 @@ fn cover_loader(release: &str, tree: &Path) -> Result<()> {
     fs::write(found, mended).context(|| format!("cannot write `{}`", found.display()))
 }
 
-/// The makefile without `KCOV_INSTRUMENT_main.o := n`, which was `module.o` before 6.8; `None` if it has no such line.
+/// The makefile without `KCOV_INSTRUMENT_main.o := n`, which is about `module.o` in 5.10; `None` if it has no such line.
 fn without_exception(makefile: &str) -> Option<String> {
     let is_exception = |line: &&str| {
         let mut words = line.split_whitespace();
