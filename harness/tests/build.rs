@@ -28,33 +28,31 @@ const NAME: &str = "9.1-kasan";
 const RELEASE: &str = "9.1.5-kasan";
 
 /// A makefile that keeps every option.
-const CONFIGURES: &str = "allnoconfig:\n\tcp fragment.config .config\nmodules: vmlinux\n";
+const CONFIGURES: &str = "allnoconfig:\n\tcp fragment.config .config\nmodules: bzImage\n";
 /// A makefile that has everything ready.
-const COMPILES: &str = "vmlinux:\n\t@echo '  CC      init/main.o'\n\tcp ready vmlinux\n\
+const COMPILES: &str = "bzImage:\n\t@echo '  CC      init/main.o'\n\tcp ready arch/x86/boot/bzImage\n\
                         \techo 9.1.5-kasan > include/config/kernel.release\n";
 const LOADERS: &str = "KCOV_INSTRUMENT_main.o := n\nobj-y += main.o\n";
 
-/// An ELF kernel that is nothing but its PVH entry.
-fn vmlinux() -> Vec<u8> {
-    let mut elf = vec![0; 120];
-    elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-    for (at, byte) in [(18, 62), (32, 64), (54, 56), (56, 1), (64, 4), (72, 120), (96, 20)] {
-        elf[at] = byte;
-    }
-    elf.extend([4, 0, 0, 0, 4, 0, 0, 0, 18, 0, 0, 0]);
-    elf.extend(b"Xen\0\0\0\0\0");
-    elf
+/// A kernel without anything in it.
+fn bzimage() -> Vec<u8> {
+    let mut image = vec![0; 1024];
+    image[0x1f1] = 1;
+    image[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+    image[0x202..0x208].copy_from_slice(b"HdrS\x0f\x02");
+    image
 }
 
 /// A source package.
 fn source(makefile: &str, loaders: &str) -> Vec<u8> {
-    let image = vmlinux();
-    let files: [(&str, &[u8]); 11] = [
+    let image = bzimage();
+    let files: [(&str, &[u8]); 12] = [
         ("Makefile", makefile.as_bytes()),
         ("Kbuild", b""),
         ("Module.symvers", b""),
         ("System.map", b"ffffffff81000000 T _text\n"),
         ("arch/x86/Makefile", b""),
+        ("arch/x86/boot/Makefile", b""),
         ("arch/x86/include/asm/module.h", b""),
         ("include/config/auto.conf", b""),
         ("kernel/module/Makefile", loaders.as_bytes()),
@@ -134,8 +132,8 @@ fn a_source_becomes_a_kernel_once() {
     setting.build().ends(0, &["9.1-kasan: 9.1.5-kasan is here"]);
     let [key] = &names_in(&setting.cache("kernel"))[..] else { panic!("not one kernel") };
     let place = setting.cache("kernel").join(key);
-    assert_eq!(names_in(&place), ["System.map", "build.log", "config", "usr", "vmlinux"]);
-    assert_eq!(fs::read(place.join("vmlinux")).unwrap(), vmlinux());
+    assert_eq!(names_in(&place), ["System.map", "build.log", "bzImage", "config", "usr"]);
+    assert_eq!(fs::read(place.join("bzImage")).unwrap(), bzimage());
     assert!(fs::read_to_string(place.join("config")).unwrap().contains("CONFIG_KCOV=y\n"));
     let headers = place.join("usr/src/linux-headers-9.1.5-kasan");
     for file in ["Makefile", "include/config/auto.conf", "scripts/Makefile.build", "tools/objtool/objtool"] {
@@ -161,7 +159,7 @@ fn lost_options_are_all_named() {
 
 #[test]
 fn what_does_not_compile_shows_the_compilers_errors_and_keeps_the_log() {
-    let fails = "vmlinux:\n\t@echo '  CC      a.o'; echo 'a.c:1:2: error: no such thing'; exit 1\n";
+    let fails = "bzImage:\n\t@echo '  CC      a.o'; echo 'a.c:1:2: error: no such thing'; exit 1\n";
     let setting = Setting::new(&format!("{CONFIGURES}{fails}"), LOADERS);
     let ran = setting.build();
     ran.ends(
@@ -192,7 +190,7 @@ fn a_source_of_another_release_is_an_error() {
 fn ctrl_c_ends_make_and_leaves_nothing() {
     // A number that tells this process from all others.
     let seconds = format!("1{:06}", std::process::id());
-    let waits = format!("vmlinux:\n\t@echo '  CC      a.o'; sleep {seconds}\n");
+    let waits = format!("bzImage:\n\t@echo '  CC      a.o'; sleep {seconds}\n");
     let setting = Setting::new(&format!("{CONFIGURES}{waits}"), LOADERS);
     let child = start(setting.modrig(&["kernels", "build", NAME]));
     eventually("it compiles", || is_running(&seconds));

@@ -1,7 +1,7 @@
 //! Kernels that are built here, from the source that Debian builds its own kernel of the series from.
 //!
 //! ```text
-//! linux-source-6.12.deb ─▶ tree/ ─▶ .config ─▶ vmlinux ─▶ vmlinux, System.map, config, build.log
+//! linux-source-6.12.deb ─▶ tree/ ─▶ .config ─▶ bzImage ─▶ bzImage, System.map, config, build.log
 //!                       makefile    checked               usr/src/linux-headers-RELEASE: what modules need
 //! ```
 //! All of it happens in the unfinished cache entry, which vanishes when the build fails or is stopped.
@@ -11,6 +11,7 @@ use std::{
     io::{self, BufReader},
     path::{Path, PathBuf},
     thread,
+    time::Instant,
 };
 
 use serde::Deserialize;
@@ -244,7 +245,10 @@ impl Make<'_> {
         let spinner = store.progress.spinner(format!("{release}: compile"));
         let jobs = format!("-j{}", thread::available_parallelism().map_or(1, Into::into));
         let show = || spinner.set_message(format!("{release}: {} files", compiled(&self.said())));
-        if self.run(&[&jobs, "vmlinux", "modules"], show)? {
+        let begun = Instant::now();
+        if self.run(&[&jobs, "bzImage", "modules"], show)? {
+            let seconds = begun.elapsed().as_secs();
+            store.progress.say(format!("{release}: compiled in {} min {} s", seconds / 60, seconds % 60));
             return Ok(());
         }
         let error = Error::new(format!("{release} does not compile:\n{}", complaints(&self.said())));
@@ -283,7 +287,7 @@ fn collect(release: &str, tree: &Path, place: &Path) -> Result<()> {
     if built.trim() != release {
         return Err(Error::new(format!("the source makes {}, not {release}", built.trim())));
     }
-    let image = fs::read(tree.join("vmlinux")).context(|| failed("vmlinux"))?;
+    let image = fs::read(tree.join("arch/x86/boot/bzImage")).context(|| failed("bzImage"))?;
     let prepared = vmlinux::prepare(image).map_err(|why| Error::new(format!("{release} does not boot: {why}")))?;
     vmlinux::store(place, prepared)?;
     fs::copy(tree.join(".config"), place.join("config")).context(|| failed(".config"))?;
