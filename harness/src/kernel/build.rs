@@ -192,14 +192,15 @@ fn is_read(path: &Path) -> bool {
 /// The loader's makefile keeps the loader's main file out of the coverage, because slub's debugging calls a function of
 /// it that is of no interest. For whom the loader is the subject, it is all that is of interest.
 fn cover_loader(release: &str, tree: &Path) -> Result<()> {
-    let makefiles = ["kernel/module/Makefile", "kernel/Makefile"].map(|name| tree.join(name));
-    let found = makefiles.iter().find(|file| file.exists()).unwrap_or(&makefiles[0]);
-    let text = fs::read_to_string(found).context(|| format!("the source of {release} has no `{}`", found.display()))?;
+    // The loader was one file beside the others until 5.18.
+    let own = "kernel/module/Makefile";
+    let name = if tree.join(own).exists() { own } else { "kernel/Makefile" };
+    let text = fs::read_to_string(tree.join(name)).context(|| format!("the source of {release} has no `{name}`"))?;
     let mended = without_exception(&text).ok_or_else(|| {
-        Error::new(format!("`{}` of {release} has no line that leaves the loader out", found.display()))
+        Error::new(format!("`{name}` of {release} has no line that leaves the loader out"))
             .help("how is the loader kept out of the coverage now? mend cover_loader in kernel/build.rs")
     })?;
-    fs::write(found, mended).context(|| format!("cannot write `{}`", found.display()))
+    fs::write(tree.join(name), mended).context(|| format!("cannot write `{name}` of {release}"))
 }
 
 /// The makefile without `KCOV_INSTRUMENT_main.o := n`, which is about `module.o` in 5.10; `None` if it has no such line.

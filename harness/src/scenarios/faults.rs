@@ -69,10 +69,11 @@ fn bug_in_init_leaves_it_coming(guest: &mut Guest) -> Check {
 }
 
 fn oops_in_exit_leaves_it_going(guest: &mut Guest) -> Check {
-    guest.expect_splat(match has_kasan(guest)? {
+    let splat = match has_kasan(guest)? {
         true => "general protection fault in exit_oopses_exit",
         false => "BUG: unable to handle kernel NULL pointer dereference in exit_oopses_exit",
-    });
+    };
+    guest.expect_splat(splat);
     guest.load("exit_oopses")?.succeeds()?;
     guest.unload("exit_oopses")?.was_killed()?;
     stays(guest, "exit_oopses", "going", "-1")?;
@@ -126,7 +127,8 @@ fn file_that_oopsed_is_not_loaded_again(guest: &mut Guest) -> Check {
         let why = "what lies on the dead loader's stack decides whether the second load oopses or spins for ever";
         return Err(Stop::Skipped(why.into()));
     }
-    guest.expect_splat(if has_kasan(guest)? { GP_IN_INIT } else { NULL_IN_INIT });
+    let splat = if has_kasan(guest)? { GP_IN_INIT } else { NULL_IN_INIT };
+    guest.expect_splat(splat);
     guest.load("oopses")?.was_killed()?;
     let mut second = guest.start_load("oopses", "")?;
     if !guest.stays_running(&mut second)? {
