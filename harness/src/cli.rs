@@ -4,6 +4,7 @@ mod behaviours;
 mod bench;
 mod cache;
 mod doctor;
+mod fuzz;
 mod report;
 mod shell;
 mod triage;
@@ -26,13 +27,14 @@ use crate::{
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
     peers::Peers,
     progress::Progress,
-    report::{Record, Totals, Verdict, collection::Collection, sweep, terminal},
+    report::{Record, Totals, Verdict, collection::Collection, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
     suite::{self, Event, Part, Suite},
     toolset::{self, Toolset},
     vm::accel::Choice,
+    whole,
 };
 
 /// A test rig for the Linux kernel-module mechanism on real kernels.
@@ -101,6 +103,11 @@ enum Command {
     Compare {
         #[command(subcommand)]
         command: CompareCommand,
+    },
+    /// Fuzz the kernel's own module loader
+    Fuzz {
+        #[command(subcommand)]
+        command: fuzz::Command,
     },
     /// Measure this rig against a bare QEMU, and modutils against kmod
     Bench {
@@ -267,6 +274,7 @@ impl Cli {
             }
             Command::Shell(args) => self.global.shell(args)?,
             Command::Cache { command } => return cache::run(&self.global.cache()?, command),
+            Command::Fuzz { command } => return fuzz::run(&self.global, command),
             Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
@@ -317,7 +325,7 @@ impl Global {
         let jobs = args.jobs.unwrap_or_else(|| 3 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", cases.len() as u64);
         let suite = Suite { cases, jobs, earlier: args.earlier() };
-        sweep(&args.records);
+        whole::sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, machine, Ok(prepared)) => {

@@ -253,6 +253,7 @@ fn job_step(job: &Job) -> Step {
         Job::DeleteModule { name, flags } => {
             Step::new(Kind::Call, format!("delete_module({name:?}, {})", delete_flags(*flags)))
         }
+        Job::Campaign { .. } => Step::new(Kind::Call, "a campaign".into()),
         Job::Calls(calls) => Step::new(Kind::Call, calls.iter().map(system_call).collect::<Vec<_>>().join("; ")),
     }
 }

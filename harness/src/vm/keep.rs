@@ -88,6 +88,7 @@ impl Vm {
             start,
             at_end: AtEnd::Pause,
             plugged: facts.plugged.clone(),
+            shared: None,
         };
         let mut vm = thread::scope(|scope| {
             let unpacked = scope.spawn(|| unpack(file, writer));

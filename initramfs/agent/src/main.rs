@@ -1,5 +1,6 @@
 //! PID 1 of the guest: prepares the file systems, says Ready, and does what the host asks until the link ends.
 
+mod campaign;
 mod jobs;
 mod outlets;
 mod spawn;

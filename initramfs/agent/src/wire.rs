@@ -83,6 +83,9 @@ pub enum Job {
     DeleteModule { name: String, flags: u32 },
     /// Any system calls, one after the other, until one returns a negative value.
     Calls(Vec<SystemCall>),
+    /// Load what comes through the memory at this physical address ([`crate::slots`]), until the machine ends; before,
+    /// some modules by their paths.
+    Campaign { address: u64, warm_up: Vec<String> },
 }
 
 /// A system call, by the number that the guest's architecture gives it.
