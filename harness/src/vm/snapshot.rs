@@ -140,7 +140,7 @@ fn digest(host: &Host, machine: Machine, kernel: &Kernel, image: &Digest) -> Dig
         Accel::Kvm => fs::read_to_string("/proc/cpuinfo").unwrap_or_default().lines().take(27).collect::<String>(),
         Accel::Tcg => String::new(),
     };
-    let layout = "6"; // counted up when the machine's command line changes, or what is done before it is saved
+    let layout = "7"; // counted up when the machine's command line changes, or what is done before it is saved
     let (name, words) = (machine.to_string(), command_line(machine));
     let (kernel, qemu) = (kernel.digest.as_str(), host.qemu.version.as_str());
     Digest::of([layout, kernel, image.as_str(), qemu, &accel, &processor, &name, &words])
