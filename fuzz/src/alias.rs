@@ -12,7 +12,10 @@ pub fn check(data: &[u8]) {
     let text = as_text(data);
     check_cut_text(&text, aliases);
     let mut written = String::new();
-    aliases(&text).for_each(|(pattern, module)| written.extend(["alias ", pattern, " ", module, "\n"]));
+    for (pattern, module) in aliases(&text) {
+        assert!(!module.contains(' '));
+        written.extend(["alias ", pattern, " ", module, "\n"]);
+    }
     check_same(aliases(&written), aliases(&text));
 }
 

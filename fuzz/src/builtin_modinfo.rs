@@ -12,7 +12,10 @@ pub fn check(data: &[u8]) {
     let text = as_text(data);
     check_cut_text(&text, builtin_modinfo);
     let mut written = String::new();
-    builtin_modinfo(&text).for_each(|(module, key, value)| written.extend([module, ".", key, "=", value, "\0"]));
+    for (module, key, value) in builtin_modinfo(&text) {
+        assert!(!module.contains(['.', '=']) && !key.contains('='));
+        written.extend([module, ".", key, "=", value, "\0"]);
+    }
     check_same(builtin_modinfo(&written), builtin_modinfo(&text));
 }
 

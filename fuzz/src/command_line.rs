@@ -18,7 +18,9 @@ pub fn check(data: &[u8]) {
 
 fn check_word(word: &Word) {
     let Word::Options { module, text } = word else { return };
-    assert!(!text.contains('\t') && !module.contains('.'));
+    assert!(!text.contains(['\t', '\0']) && !module.contains('.'));
+    let parameter = text.split('=').next().unwrap_or_default();
+    assert!(!parameter.contains(['.', '"']) && text.matches('"').count() % 2 == 0);
     // Where quotes are, GRUB may have moved them, and they cannot be told from the user's.
     if !text.contains('"') {
         assert_eq!(words(&format!("{module}.{text}")).as_slice(), std::slice::from_ref(word));

@@ -13,6 +13,7 @@ pub fn check(data: &[u8]) {
     check_cut_text(&text, deps);
     let mut written = String::new();
     for dep in deps(&text) {
+        assert!(!dep.path.contains(':'));
         written.extend([dep.path, ":"]);
         let load_order: Vec<_> = dep.load_order().collect();
         load_order.iter().rev().for_each(|dependency| written.extend([" ", dependency]));

@@ -4,7 +4,7 @@ use modfile::modprobe_d::{Directive, Problem, Softdep, directive, first, logical
 
 use crate::{
     Seed,
-    promises::{as_text, check_cut, check_same},
+    promises::{as_text, check_cut, check_numbers, check_same},
 };
 
 /// Reads the text, writes what was read and reads that.
@@ -17,6 +17,7 @@ pub fn check(data: &[u8]) {
         escape(&line, &mut written);
         check_line(&as_text(&line));
     }
+    check_numbers(data, last);
     check_same(logical_lines(&written).map(|(_, line)| line), logical_lines(data).map(|(_, line)| line));
 }
 
@@ -35,11 +36,23 @@ fn check_line(line: &str) {
         Ok(Some(read)) => {
             assert!(first(line).is_some());
             let written = write(&read);
+            check_kept(line, &read, written.as_deref().unwrap_or_default());
             assert_eq!(written.as_deref().map_or(Ok(Some(read.clone())), directive), Ok(Some(read)), "{written:?}");
         }
         Err(Problem::Unknown | Problem::Obsolete | Problem::Incomplete | Problem::OddBracket) => {
             assert!(first(line).is_some());
         }
+    }
+}
+
+/// Of a text or a list of names nothing gets lost.
+fn check_kept(line: &str, directive: &Directive, written: &str) {
+    let letters = |text: &str| text.chars().filter(|character| !matches!(character, ' ' | '\t'..='\r')).count();
+    match directive {
+        Directive::Options { text, .. } => assert!(!text.contains('\t') && letters(line) == letters(written)),
+        Directive::Install { .. } | Directive::Remove { .. } => assert_eq!(letters(line), letters(written)),
+        Directive::Weakdep { names, .. } if !names.is_empty() => assert_eq!(letters(line), letters(written)),
+        _ => {}
     }
 }
 

@@ -11,15 +11,23 @@ use crate::{
 pub fn check(data: &[u8]) {
     let text = as_text(data);
     check_cut_text(&text, parse);
-    for line in parse(&text) {
+    for (line, words) in parse(&text).zip(text.lines().filter(|line| !line.is_empty())) {
         match line {
             Ok(module) => {
+                check_numbers(&module, words);
                 let written = write(&module);
                 assert_eq!(parse_line(&written), Ok(module), "{written}");
             }
             Err(error) => assert!(error.to_string().contains(error.0)),
         }
     }
+}
+
+/// The numbers are the line's second and third word, whatever their size.
+fn check_numbers(module: &ProcModule, line: &str) {
+    let mut words = line.split_ascii_whitespace().skip(1);
+    assert_eq!(words.next().map(str::parse), Some(Ok(module.size)));
+    assert_eq!(words.next().and_then(|word| word.parse().ok()), module.refcnt);
 }
 
 fn write(module: &ProcModule) -> String {

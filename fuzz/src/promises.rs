@@ -10,6 +10,24 @@ pub(crate) fn borrows(whole: &[u8], part: &[u8]) -> bool {
     part.is_empty() || (whole.start <= part.start && part.end <= whole.end)
 }
 
+/// Where in `whole` the part lies that a reader has borrowed from it.
+pub(crate) fn offset(whole: &[u8], part: &[u8]) -> usize {
+    let at = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+    assert!(at <= whole.len() && part.len() <= whole.len() - at, "what was read is not of the input");
+    at
+}
+
+/// Whether `part` is a string of `whole`: it holds no NUL, and one ends it.
+pub(crate) fn is_string(whole: &[u8], part: &[u8]) -> bool {
+    whole.get(offset(whole, part) + part.len()) == Some(&0) && !part.contains(&0)
+}
+
+/// Lines are numbered as an editor does: the last one ends at the last line break, or is what follows it.
+pub(crate) fn check_numbers(data: &[u8], last: usize) {
+    let breaks = data.iter().filter(|byte| **byte == b'\n').count();
+    assert!(last == breaks || last == breaks + 1, "{last} of {breaks} lines");
+}
+
 /// A place in the input that any change of its first bytes moves: where an oracle cuts it.
 pub(crate) fn cut(data: &[u8]) -> usize {
     let sum = data.iter().take(32).fold(0u8, |sum, byte| sum.wrapping_add(*byte));

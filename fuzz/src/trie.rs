@@ -46,6 +46,9 @@ fn check_file(file: &[u8]) -> Result<(), Error> {
 fn check_questions(trie: &Trie<'_>, entries: &Entries<'_>) -> Result<(), Error> {
     for (key, values) in entries.iter().take(64) {
         assert_eq!(trie.lookup(key)?, values.first().copied());
+        // The beginning of a key is another key, or none.
+        let start = &key[..key.len().saturating_sub(1)];
+        assert_eq!(trie.lookup(start)?, entries.get(start).and_then(|values| values.first()).copied());
     }
     entries.iter().take(4).try_for_each(|(key, values)| check_matching(trie, entries, key, values))
 }
