@@ -34,30 +34,31 @@ pub(crate) fn cut(data: &[u8]) -> usize {
     usize::from(sum) * data.len() / 256
 }
 
-/// What was read of an input's beginning does not change with what follows, but for the item that the cut goes through.
-pub(crate) fn check_cut<'a, T, I>(data: &'a [u8], read: impl Fn(&'a [u8]) -> I)
-where
-    T: PartialEq + Debug,
-    I: Iterator<Item = T>,
-{
-    check_start(read(data), read(&data[..cut(data)]));
-}
-
-/// The same for readers of text.
-pub(crate) fn check_cut_text<'a, T, I>(text: &'a str, read: impl Fn(&'a str) -> I)
+/// What was read of a text's beginning does not change with what follows, but for the item that the cut goes through.
+pub(crate) fn check_cut_text<'a, T, I>(text: &'a str, items: &[T], read: impl Fn(&'a str) -> I)
 where
     T: PartialEq + Debug,
     I: Iterator<Item = T>,
 {
     let at = (0..=cut(text.as_bytes())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    check_start(read(text), read(&text[..at]));
+    check_start(items.iter(), read(&text[..at]));
+}
+
+/// All items, with room for as many as most inputs have: each growth costs more than all of their reading.
+pub(crate) fn gather<T>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut all = Vec::with_capacity(32);
+    all.extend(items);
+    all
 }
 
 /// All items of `start` but its last are those of `whole`.
-fn check_start<T: PartialEq + Debug>(mut whole: impl Iterator<Item = T>, start: impl Iterator<Item = T>) {
+pub(crate) fn check_start<'a, T: PartialEq + Debug + 'a>(
+    mut whole: impl Iterator<Item = &'a T>,
+    start: impl Iterator<Item = T>,
+) {
     let mut start = start.peekable();
     while let Some(item) = start.next().filter(|_| start.peek().is_some()) {
-        assert_eq!(whole.next(), Some(item), "what follows changes what came before");
+        assert_eq!(whole.next(), Some(&item), "what follows changes what came before");
     }
 }
 

@@ -4,7 +4,11 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use crate::{Error, bytes::nul, elf::Elf};
+use crate::{
+    Error,
+    bytes::{find, nul},
+    elf::Elf,
+};
 
 /// The strings of one module. Values are bytes: nothing promises that an author's name is UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +123,7 @@ fn entry(text: &[u8]) -> Entry<'_> {
 }
 
 fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|byte| *byte == separator)?;
+    let at = find(text, separator)?;
     Some((&text[..at], &text[at + 1..]))
 }
 
