@@ -88,7 +88,7 @@ pub(super) const BUGS: &[Bug] = &[
         target: "pattern",
         file: "alias.rs",
         old: "(low..=high).contains(&byte)",
-        new: "((low..=high).contains(&byte) && !BUG(byte == high))",
+        new: "(low..=high).contains(&byte) && !BUG(byte == high)",
     },
     Bug {
         name: "set-caret",
