@@ -65,6 +65,10 @@ fn check_matching(trie: &Trie<'_>, entries: &Entries<'_>, key: &[u8], values: &[
     let (mut found, mut expected): (Vec<_>, Vec<_>) = (found.iter().filter(is_other).collect(), hits.filter(is_other).collect());
     found.sort_by_key(order);
     expected.sort_by_key(order);
+    if has_wildcard {
+        // Such a key leads to a pattern that begins like it by two ways.
+        found.dedup_by_key(|value| order(value));
+    }
     assert_eq!(found, expected, "{}", key.escape_ascii());
     Ok(())
 }

@@ -3,12 +3,16 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use crate::{bugs::Bug, results::Row};
+
+/// What a process gets that has used up its CPU time.
+const SIGXCPU: i32 = 24;
 
 /// What a campaign needs.
 #[derive(Debug, Clone)]
@@ -36,7 +40,9 @@ impl Campaign {
         self.copy_seeds(bug.target, &seeds)?;
         let log = folder.join("log");
         let mut command = Command::new("prlimit");
-        command.arg(format!("--cpu={}", self.limit.as_secs().max(1))).arg(&self.program).args([&found, &seeds]);
+        // At the first of the two numbers the kernel sends a signal that ends the program, at the second it kills it.
+        let seconds = self.limit.as_secs().max(1);
+        command.arg(format!("--cpu={seconds}:{}", seconds + 5)).arg(&self.program).args([&found, &seeds]);
         command.arg(format!("-seed={}", seed + 1)).arg(format!("-max_len={}", max_len(bug.target)));
         command.args(["-rss_limit_mb=1024", "-malloc_limit_mb=256", "-timeout=10"]);
         command.arg(format!("-artifact_prefix={}/", folder.display()));
@@ -61,9 +67,9 @@ impl Campaign {
             triggered: canary(&text, "triggered"),
             detected: has_found.then_some(used),
         };
-        let is_over = used + Duration::from_secs(2) >= self.limit;
+        let is_over = status.signal() == Some(SIGXCPU);
         if !has_found && !is_over || has_found && row.triggered.is_none() {
-            let why = format!("{}: ended with {status} and not by the bug: see {}", bug.name, log.display());
+            let why = format!("{}: ended ({status}), and not by the bug: see {}", bug.name, log.display());
             return Err(io::Error::other(why));
         }
         Ok(row)
