@@ -39,21 +39,9 @@ impl Campaign {
         fs::create_dir_all(&found)?;
         self.copy_seeds(bug.target, &seeds)?;
         let log = folder.join("log");
-        let mut command = Command::new("prlimit");
-        // At the first of the two numbers the kernel sends a signal that ends the program, at the second it kills it.
-        let seconds = self.limit.as_secs().max(1);
-        command.arg(format!("--cpu={seconds}:{}", seconds + 5)).arg(&self.program).args([&found, &seeds]);
-        command.arg(format!("-seed={}", seed + 1)).arg(format!("-max_len={}", max_len(bug.target)));
-        command.args(["-rss_limit_mb=1024", "-malloc_limit_mb=256", "-timeout=10"]);
+        let mut command = self.command(bug.target);
+        command.args([&found, &seeds]).arg(format!("-seed={}", seed + 1));
         command.arg(format!("-artifact_prefix={}/", folder.display()));
-        let dictionary = self.fuzz.join("dictionaries").join(bug.target).with_extension("dict");
-        if dictionary.exists() {
-            command.arg(format!("-dict={}", dictionary.display()));
-        }
-        // What is symbolised counts as CPU time, too.
-        command
-            .env("ASAN_OPTIONS", "detect_stack_use_after_return=0:detect_leaks=0:malloc_context_size=0:symbolize=0")
-            .env("RUST_BACKTRACE", "0");
         command.env("MODRIG_BUG", number.to_string()).env("MODRIG_TARGET", bug.target);
         let before = children_time()?;
         let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?).status()?;
@@ -73,6 +61,24 @@ impl Campaign {
             return Err(io::Error::other(why));
         }
         Ok(row)
+    }
+
+    /// The program for a target, within its limits.
+    fn command(&self, target: &str) -> Command {
+        let mut command = Command::new("prlimit");
+        // At the first of the two numbers the kernel sends a signal that ends the program, at the second it kills it.
+        let seconds = self.limit.as_secs().max(1);
+        command.arg(format!("--cpu={seconds}:{}", seconds + 5)).arg(&self.program);
+        command.args(["-rss_limit_mb=1024", "-malloc_limit_mb=256", "-timeout=10"]);
+        command.arg(format!("-max_len={}", max_len(target)));
+        let dictionary = self.fuzz.join("dictionaries").join(target).with_extension("dict");
+        if dictionary.exists() {
+            command.arg(format!("-dict={}", dictionary.display()));
+        }
+        // As in `ci/fuzz`; and what is symbolised would count as CPU time, too.
+        let options = "detect_stack_use_after_return=0:detect_leaks=0:malloc_context_size=0:symbolize=0";
+        command.env("ASAN_OPTIONS", options).env("RUST_BACKTRACE", "0");
+        command
     }
 
     /// Only what our writers wrote: what earlier campaigns found would give the answers away.
