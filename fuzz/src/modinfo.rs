@@ -50,8 +50,11 @@ fn check_strings(data: &[u8]) {
         assert!(is_zeros(&data[end..start]) && !text.is_empty() && !text.contains(&0));
         end = start + text.len();
         assert!(data.get(end).is_none_or(|after| *after == 0));
-        assert!(text.starts_with(key) && text.ends_with(value) && !key.contains(&b'='));
-        assert!(if text == key { value.is_empty() } else { text.len() == key.len() + 1 + value.len() });
+        assert!(offset(text, key) == 0 && !key.contains(&b'='));
+        match text.get(key.len()..) {
+            Some([b'=', rest @ ..]) => assert!(offset(rest, value) == 0 && value.len() == rest.len()),
+            rest => assert!(rest == Some(&[]) && value.is_empty()),
+        }
         parameters += usize::from(key.starts_with(b"parm"));
         if key == wanted.as_bytes() {
             first.get_or_insert(value);

@@ -19,7 +19,7 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::alias::normalise;
+use crate::{alias::normalise, bytes::find};
 
 /// What one line says. Names are normalised, texts and names inside of lists are not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn logical_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
         if rest.is_empty() {
             return None;
         }
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(find(rest, b'\n').unwrap_or(rest.len()));
         while let Some((&byte, after)) = rest.split_first() {
             rest = after;
             match (byte, after) {
