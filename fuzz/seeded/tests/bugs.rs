@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use modrig_seeded::{bugs, tree::MODFILE};
+use modrig_seeded::{bugs, page, results, tree::MODFILE};
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -27,4 +27,12 @@ fn bugs_have_names_of_their_own_and_targets_with_seeds() {
     for bug in bugs::all() {
         assert!(root().join("fuzz/corpus").join(bug.target).is_dir(), "{}: no target {}", bug.name, bug.target);
     }
+}
+
+#[test]
+fn the_page_is_what_the_results_give() {
+    let rows = results::read(&root().join("fuzz/seeded/results.tsv")).expect("results are there");
+    let written = fs::read_to_string(root().join("docs/seeded-bugs.md")).expect("the page is there");
+    assert_eq!(written, page::page(&rows), "run: cargo run -p modrig-seeded page");
+    assert!(rows.iter().all(|row| bugs::all().any(|bug| bug.name == row.bug)), "a result is of no bug");
 }

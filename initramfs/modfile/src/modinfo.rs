@@ -160,6 +160,7 @@ mod tests {
         assert_eq!(info.depends().collect::<Vec<_>>(), [&b"a"[..], b"b_c"]);
         assert_eq!(info.aliases().collect::<Vec<_>>(), [&b"p:*"[..], b"q"]);
         assert_eq!(Modinfo::new(b"depends=\0").depends().count(), 0);
+        assert_eq!(Modinfo::new(b"depends=,a,,b,\0").depends().collect::<Vec<_>>(), [b"a", b"b"]);
     }
 
     #[test]
