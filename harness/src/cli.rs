@@ -445,7 +445,7 @@ fn to_build(catalog: &Kernels, names: &[String]) -> Result<Vec<String>> {
     if built.is_empty() {
         return Err(Error::usage("the list has no kernel that is built here"));
     }
-    for name in names.iter().filter(|name| !built.contains(name)) {
+    if let Some(name) = names.iter().find(|name| !built.contains(name)) {
         catalog.check(name)?;
         return Err(help(Error::usage(format!("kernel {name} is not built here: `modrig run -k {name}` fetches it"))));
     }

@@ -164,9 +164,9 @@ fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, 
     let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join(MEMORY)), kernel, initrd)?;
     let boot_ms = begun.elapsed().as_millis() as u64;
     if machine.shares {
-        begin_campaign(&mut vm)?
+        begin_campaign(&mut vm)?;
     } else {
-        rehearse(&mut vm)?
+        rehearse(&mut vm)?;
     }
     let state = save(&mut vm)?;
     let stored = || format!("cannot store a saved guest in `{}`", place.display());
