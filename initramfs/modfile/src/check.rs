@@ -100,6 +100,7 @@ impl Run {
         sections::check(self, &image);
         let Some(index) = index::find(self, &image) else { return };
         let layout = layout::check(self, &image, &index);
+        sections::duplicates(self, &image, &layout);
         symbols::check(self, &image, &index);
         let relocations = relocations::check(self, &image, &index, &layout);
         let objects = Objects::check(self, &image, &index);
