@@ -4,16 +4,20 @@ use modfile::index::aliases;
 
 use crate::{
     Seed,
-    promises::{as_text, check_cut_text, check_same},
+    promises::{as_text, check_cut_text, check_same, gather},
 };
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
     let text = as_text(data);
-    check_cut_text(&text, aliases);
-    let mut written = String::new();
-    aliases(&text).for_each(|(pattern, module)| written.extend(["alias ", pattern, " ", module, "\n"]));
-    check_same(aliases(&written), aliases(&text));
+    let read = gather(aliases(&text));
+    check_cut_text(&text, &read, aliases);
+    let mut written = String::with_capacity(2 * text.len());
+    for &(pattern, module) in &read {
+        assert!(!module.contains(' '));
+        written.extend(["alias ", pattern, " ", module, "\n"]);
+    }
+    check_same(aliases(&written), read.into_iter());
 }
 
 /// Lines as depmod writes them, and odd ones.

@@ -4,16 +4,20 @@ use modfile::index::builtin_modinfo;
 
 use crate::{
     Seed,
-    promises::{as_text, check_cut_text, check_same},
+    promises::{as_text, check_cut_text, check_same, gather},
 };
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
     let text = as_text(data);
-    check_cut_text(&text, builtin_modinfo);
-    let mut written = String::new();
-    builtin_modinfo(&text).for_each(|(module, key, value)| written.extend([module, ".", key, "=", value, "\0"]));
-    check_same(builtin_modinfo(&written), builtin_modinfo(&text));
+    let read = gather(builtin_modinfo(&text));
+    check_cut_text(&text, &read, builtin_modinfo);
+    let mut written = String::with_capacity(2 * text.len());
+    for &(module, key, value) in &read {
+        assert!(!module.contains(['.', '=']) && !key.contains('='));
+        written.extend([module, ".", key, "=", value, "\0"]);
+    }
+    check_same(builtin_modinfo(&written), read.into_iter());
 }
 
 /// Strings as a kernel's build writes them, and odd ones.

@@ -13,23 +13,25 @@ pub fn check(data: &[u8]) {
     let read = words(&text);
     assert!(read.len() <= text.len());
     read.iter().take(4).for_each(check_word);
-    check_parts(&text);
+    check_parts(&text, &read);
 }
 
 fn check_word(word: &Word) {
     let Word::Options { module, text } = word else { return };
-    assert!(!text.contains('\t') && !module.contains('.'));
+    assert!(!text.contains(['\t', '\0']) && !module.contains('.'));
+    let parameter = text.split('=').next().unwrap_or_default();
+    assert!(!parameter.contains(['.', '"']) && text.matches('"').count() % 2 == 0);
     // Where quotes are, GRUB may have moved them, and they cannot be told from the user's.
     if !text.contains('"') {
-        assert_eq!(words(&format!("{module}.{text}")).as_slice(), std::slice::from_ref(word));
+        assert_eq!(words(&[module, ".", text].concat()).as_slice(), std::slice::from_ref(word));
     }
 }
 
 /// Words do not depend on each other, unless quotes or a NUL lie between.
-fn check_parts(text: &str) {
+fn check_parts(text: &str, whole: &[Word]) {
     let at = (cut(text.as_bytes())..text.len()).find(|at| text.as_bytes()[*at] == b' ');
     if let Some((start, end)) = at.map(|at| text.split_at(at)).filter(|_| !text.contains(['"', '\0'])) {
-        assert_eq!([words(start), words(end)].concat(), words(text));
+        assert!(words(start).iter().chain(&words(end)).eq(whole), "cut at {}", start.len());
     }
 }
 

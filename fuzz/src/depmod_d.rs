@@ -4,20 +4,38 @@ use modfile::depmod_d::{Directive, Line, Word, parse};
 
 use crate::{
     Seed,
-    promises::{check_cut, check_same},
+    promises::{check_numbers, check_same, check_start, cut, gather},
 };
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
-    check_cut(data, parse);
-    let (mut written, mut last) = (Vec::new(), 0);
-    for Line { number, directive } in parse(data) {
-        assert!(number > last);
-        last = number;
+    let read = gather(parse(data));
+    check_start(read.iter(), parse(&data[..cut(data)]));
+    let (mut written, mut last) = (Vec::with_capacity(2 * data.len()), 0);
+    for Line { number, directive } in &read {
+        assert!(*number > last && is_whole(directive));
+        last = *number;
         directive.iter().for_each(|directive| write(directive, &mut written));
     }
-    let understood = parse(data).filter_map(|line| line.directive.ok());
+    // With a line of ours behind it the input's last line is counted, too.
+    if data.last() != Some(&b'\\') && data.len() < 64 {
+        let last = parse(&[data, b"\nsearch x"].concat()).last();
+        check_numbers(data, last.map_or(0, |line| line.number - 1));
+    }
+    let understood = read.into_iter().filter_map(|line| line.directive.ok());
     check_same(parse(&written).map(|line| line.directive), understood.map(Ok));
+}
+
+/// No word is empty.
+fn is_whole(directive: &Result<Directive, Word>) -> bool {
+    match directive {
+        Ok(Directive::Search(words) | Directive::Exclude(words)) => words.iter().all(|word| !word.is_empty()),
+        Ok(Directive::Override { module, kernel, directory }) => {
+            [module, kernel, directory].iter().all(|word| !word.is_empty())
+        }
+        Ok(Directive::External { kernel, directory }) => !kernel.is_empty() && !directory.is_empty(),
+        Ok(Directive::Obsolete(word)) | Err(word) => !word.is_empty(),
+    }
 }
 
 fn write(directive: &Directive, out: &mut Vec<u8>) {
@@ -37,7 +55,9 @@ fn write_words<'a>(first: &[u8], rest: impl IntoIterator<Item = &'a Word>, out: 
     for word in rest {
         out.push(b' ');
         for byte in word {
-            out.extend((*byte == b'\\').then_some(b'\\'));
+            if *byte == b'\\' {
+                out.push(b'\\');
+            }
             out.push(*byte);
         }
     }

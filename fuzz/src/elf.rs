@@ -9,7 +9,7 @@ use object::{Endianness, elf, read::elf::FileHeader};
 
 use crate::{
     Seed,
-    promises::{borrows, check_refusal, cut},
+    promises::{borrows, check_refusal, cut, is_string},
 };
 
 /// Reads the bytes and checks what the readers promise.
@@ -25,7 +25,7 @@ fn check_module(data: &[u8]) -> Result<(), Error> {
     assert!(elf.names_range().end <= data.len() as u64);
     assert!(elf.sections().len() * elf.layout().section_header_size() <= data.len());
     for section in elf.sections().flatten() {
-        assert!(borrows(data, section.data) && borrows(data, section.name));
+        assert!(borrows(data, section.data) && is_string(data, section.name));
         assert_eq!(elf.section_at(section.index), Ok(section));
         check_relocations(data, &elf, &section);
     }
@@ -51,8 +51,10 @@ fn check_names(data: &[u8], elf: &Elf<'_>) {
     assert_eq!(elf.section(".gnu.linkonce.this_module"), Ok(this_module));
     // The lenient reader looks at no types, and of an empty section it wants the place, too, to lie in the file.
     let same = |section: &Section<'_>| !section.data.is_empty() && section.offset > 0 && section.index > 0;
-    if let (Some(strict), Ok(lenient)) = (modinfo.filter(same), parts::section(data, b".modinfo")) {
-        assert_eq!(lenient, Some(strict.data));
+    match (modinfo, parts::section(data, b".modinfo")) {
+        (Some(strict), Ok(lenient)) if same(&strict) => assert_eq!(lenient, Some(strict.data)),
+        (None, Ok(lenient)) => assert_eq!(lenient, None),
+        _ => {}
     }
 }
 
@@ -84,11 +86,9 @@ fn agree(data: &[u8], ours: &Elf<'_>) {
 
 fn agree_as<H: FileHeader<Endian = Endianness>>(data: &[u8], ours: &Elf<'_>) {
     use object::read::elf::SectionHeader as _;
-    let Ok((endian, sections)) =
-        H::parse(data).and_then(|header| Ok((header.endian()?, header.sections(header.endian()?, data)?)))
-    else {
-        return;
-    };
+    let Ok((endian, header)) = H::parse(data).and_then(|header| Ok((header.endian()?, header))) else { return };
+    assert_eq!(usize::from(header.e_shentsize(endian)), ours.layout().section_header_size());
+    let Ok(sections) = header.sections(endian, data) else { return };
     // A table at the file's beginning is none to them; the kernel and we take it for one.
     if Elf::table_range(data).is_ok_and(|range| range.start == 0) {
         return;

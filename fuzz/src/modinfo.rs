@@ -8,7 +8,7 @@ use modfile::{
 
 use crate::{
     Seed,
-    promises::{borrows, check_cut, check_refusal, check_same},
+    promises::{borrows, check_refusal, cut, offset},
 };
 
 /// More strings than this say nothing new.
@@ -17,9 +17,7 @@ const STRINGS_MAX: usize = 2048;
 /// Reads the bytes and checks what the readers promise.
 pub fn check(data: &[u8]) {
     if !data.starts_with(b"\x7fELF") {
-        let data = &data[..data.len().min(STRINGS_MAX)];
-        check_strings(data, Modinfo::new(data));
-        check_written(data);
+        check_strings(&data[..data.len().min(STRINGS_MAX)]);
     } else {
         check_refusal(check_module(data));
     }
@@ -28,44 +26,71 @@ pub fn check(data: &[u8]) {
 /// Reads the whole table of sections and the strings.
 fn check_module(data: &[u8]) -> Result<(), Error> {
     let elf = Elf::parse(data)?;
+    let mut found = None;
     for section in elf.sections().flatten() {
         assert!(borrows(data, section.data) && borrows(data, section.name));
+        if section.name == b".modinfo" {
+            found.get_or_insert(section.data);
+        }
     }
-    let modinfo = Modinfo::of(&elf)?;
-    check_strings(data, modinfo);
+    let strings = found.unwrap_or_default();
+    assert_eq!(Modinfo::of(&elf)?, Modinfo::new(strings));
+    check_strings(strings);
     Ok(())
 }
 
-/// Entries are the input's strings, each split at its first `=`.
-fn check_strings(data: &[u8], modinfo: Modinfo<'_>) {
-    let mut count = 0;
+/// Entries are the section's strings, with zeros alone between them, each split at its first `=`.
+fn check_strings(data: &[u8]) {
+    let modinfo = Modinfo::new(data);
+    // One question for each input: to answer all of them would take as many passes over the strings.
+    let wanted = ["name", "vermagic", "alias", "depends"][cut(data) % 4];
+    let (mut end, mut parameters, mut first) = (0, 0, None);
     for Entry { text, key, value } in modinfo.entries() {
-        assert!(borrows(data, text) && borrows(data, key) && borrows(data, value));
-        assert!(!text.is_empty());
-        let is_split = text.starts_with(key) && text.ends_with(value) && text.get(key.len()) == Some(&b'=');
-        assert!(if text == key { value.is_empty() } else { is_split && text.len() == key.len() + 1 + value.len() });
-        count += 1;
+        let start = offset(data, text);
+        assert!(is_zeros(&data[end..start]) && !text.is_empty() && !text.contains(&0));
+        end = start + text.len();
+        assert!(data.get(end).is_none_or(|after| *after == 0));
+        assert!(offset(text, key) == 0 && !key.contains(&b'='));
+        match text.get(key.len()..) {
+            Some([b'=', rest @ ..]) => assert!(offset(rest, value) == 0 && value.len() == rest.len()),
+            rest => assert!(rest == Some(&[]) && value.is_empty()),
+        }
+        parameters += usize::from(key.starts_with(b"parm"));
+        if key == wanted.as_bytes() {
+            first.get_or_insert(value);
+        }
     }
-    assert!(count <= data.len());
+    // One byte after zeros is padding.
+    assert!(is_zeros(&data[end..]) || end == 0 && is_zeros(&data[..data.len() - 1]));
+    check_question(&modinfo, wanted, first);
+    check_parameters(data, &modinfo, parameters);
+}
+
+fn is_zeros(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+fn check_question(modinfo: &Modinfo<'_>, wanted: &str, first: Option<&[u8]>) {
+    match wanted {
+        "name" => assert_eq!(modinfo.name(), first),
+        "vermagic" => assert_eq!(modinfo.vermagic(), first),
+        "alias" => assert_eq!(modinfo.aliases().next(), first),
+        _ => {
+            let list = first.unwrap_or_default();
+            let mut rest = modinfo.depends().inspect(|name| assert!(borrows(list, name) && !name.is_empty()));
+            assert!(rest.all(|name| !name.contains(&b',')));
+        }
+    }
+}
+
+/// Each has a name of its own, and there are not more than strings that tell of one.
+fn check_parameters(data: &[u8], modinfo: &Modinfo<'_>, strings: usize) {
     let parameters = modinfo.parameters();
-    assert!(parameters.len() <= count && parameters.iter().all(|parameter| borrows(data, parameter.name)));
-    assert!(modinfo.depends().all(|value| borrows(data, value)));
-    assert!([modinfo.name(), modinfo.vermagic(), modinfo.aliases().next()].iter().flatten().all(|text| borrows(data, text)));
-}
-
-/// Strings written one after the other read the same, and so do those of a shorter input but for its last.
-fn check_written(data: &[u8]) {
-    check_cut(data, texts);
-    let mut joined = Vec::new();
-    for text in texts(data) {
-        joined.extend_from_slice(text);
-        joined.push(0);
+    assert!(parameters.len() <= strings);
+    for parameter in parameters {
+        assert!(borrows(data, parameter.name) && !parameter.name.contains(&b':'));
+        assert!(parameter.description.is_some() || parameter.kind.is_some());
     }
-    check_same(texts(&joined), texts(data));
-}
-
-fn texts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    Modinfo::new(data).entries().map(|entry| entry.text)
 }
 
 /// Modules of every layout, and strings alone.

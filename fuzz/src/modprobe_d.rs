@@ -4,26 +4,30 @@ use modfile::modprobe_d::{Directive, Problem, Softdep, directive, first, logical
 
 use crate::{
     Seed,
-    promises::{as_text, check_cut, check_same},
+    promises::{as_text, check_numbers, check_same, check_start, cut, gather},
 };
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
-    check_cut(data, logical_lines);
-    let (mut written, mut last) = (Vec::new(), 0);
-    for (number, line) in logical_lines(data) {
-        assert!(number > last && !line.contains(&0));
-        last = number;
-        escape(&line, &mut written);
-        check_line(&as_text(&line));
+    let read = gather(logical_lines(data));
+    check_start(read.iter(), logical_lines(&data[..cut(data)]));
+    let (mut written, mut last) = (Vec::with_capacity(2 * data.len()), 0);
+    for (number, line) in &read {
+        assert!(*number > last && !line.contains(&0));
+        last = *number;
+        escape(line, &mut written);
+        check_line(&as_text(line));
     }
-    check_same(logical_lines(&written).map(|(_, line)| line), logical_lines(data).map(|(_, line)| line));
+    check_numbers(data, last);
+    check_same(logical_lines(&written).map(|(_, line)| line), read.into_iter().map(|(_, line)| line));
 }
 
 /// The line as it is written: nothing in it is special but the backslash and the line's end.
 fn escape(line: &[u8], written: &mut Vec<u8>) {
     for byte in line {
-        written.extend((*byte == b'\\').then_some(b'\\'));
+        if *byte == b'\\' {
+            written.push(b'\\');
+        }
         written.push(*byte);
     }
     written.push(b'\n');
@@ -35,11 +39,23 @@ fn check_line(line: &str) {
         Ok(Some(read)) => {
             assert!(first(line).is_some());
             let written = write(&read);
+            check_kept(line, &read, written.as_deref().unwrap_or_default());
             assert_eq!(written.as_deref().map_or(Ok(Some(read.clone())), directive), Ok(Some(read)), "{written:?}");
         }
         Err(Problem::Unknown | Problem::Obsolete | Problem::Incomplete | Problem::OddBracket) => {
             assert!(first(line).is_some());
         }
+    }
+}
+
+/// Of a text or a list of names nothing gets lost.
+fn check_kept(line: &str, directive: &Directive, written: &str) {
+    let letters = |text: &str| text.chars().filter(|character| !matches!(character, ' ' | '\t'..='\r')).count();
+    match directive {
+        Directive::Options { text, .. } => assert!(!text.contains('\t') && letters(line) == letters(written)),
+        Directive::Install { .. } | Directive::Remove { .. } => assert_eq!(letters(line), letters(written)),
+        Directive::Weakdep { names, .. } if !names.is_empty() => assert_eq!(letters(line), letters(written)),
+        _ => {}
     }
 }
 

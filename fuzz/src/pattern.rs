@@ -17,6 +17,7 @@ pub fn check(data: &[u8]) {
         assert_eq!(fnmatch(pattern, name).unwrap_or(matched), matched, "{pattern:?} {name:?}");
     }
     if let Some(normal) = normalise(pattern) {
+        assert!(!normal.rsplit(']').next().is_some_and(|end| end.contains('[')), "a bracket without a partner");
         assert_eq!(normal.len(), pattern.len());
         assert_eq!(normalise(&normal).as_ref(), Some(&normal));
     }

@@ -29,9 +29,12 @@ fn check_parts(file: &[u8], found: &Signature<'_>) {
     let Signature { id_type, signer, key_id, hash, signature } = *found;
     assert!(borrows(file, signer) && borrows(file, key_id) && borrows(file, signature));
     assert!(["PGP", "X509", "PKCS#7"].contains(&id_type));
+    assert!(id_type != "PKCS#7" || !signer.contains(&0), "a name ends at its first NUL");
     let shown = hash.to_string();
     if let Hash::Identifier(identifier) = hash {
         assert!(borrows(file, identifier) && !identifier.is_empty());
+        // X.660: at the top there are three numbers.
+        assert!(shown.split('.').next().is_some_and(|first| ["0", "1", "2"].contains(&first)), "{shown}");
         // Seven bits give at most three digits, and a number has at least one byte.
         assert!(shown.len() <= 4 * identifier.len() + 4 && shown.bytes().all(|byte| b".0123456789".contains(&byte)));
     }

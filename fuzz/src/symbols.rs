@@ -2,7 +2,7 @@
 
 use modfile::{
     Error,
-    elf::{Elf, SHN_UNDEF, STB_WEAK},
+    elf::{Elf, SHN_LORESERVE, SHN_UNDEF, STB_WEAK, Symbol, Symbols},
     symbols,
 };
 use object::{
@@ -13,7 +13,7 @@ use object::{
 
 use crate::{
     Seed,
-    promises::{borrows, check_refusal},
+    promises::{borrows, check_refusal, is_string},
 };
 
 /// Reads the bytes and checks what the readers promise.
@@ -28,13 +28,13 @@ fn check_module(data: &[u8]) -> Result<(), Error> {
     let mut count = 0;
     for (index, symbol) in table.iter().enumerate() {
         if let Ok(symbol) = symbol {
-            assert!(borrows(data, symbol.name));
+            assert!(is_string(data, symbol.name));
             assert_eq!(table.get(index as u32 + 1), Ok(symbol));
         }
         count = index + 1;
     }
     assert!(count * elf.layout().symbol_size() <= data.len());
-    assert!(table.get(u32::MAX).is_err());
+    check_beyond(&elf, table, count);
     if elf.layout().is_64 {
         agree_as::<elf::FileHeader64<Endianness>>(data, &elf);
     } else {
@@ -43,11 +43,29 @@ fn check_module(data: &[u8]) -> Result<(), Error> {
     check_uses(data, &elf)
 }
 
+/// There is no symbol beyond the last, even where its place would not fit in 32 bits; and names are those of the table
+/// that the symbols' own section names.
+fn check_beyond(elf: &Elf<'_>, table: Symbols<'_>, count: usize) {
+    let size = elf.layout().symbol_size();
+    let first_large = (u32::MAX as usize / size + 1) as u32;
+    let beyond = [count as u32 + 1, u32::MAX, first_large, first_large + 1];
+    assert!(beyond.into_iter().all(|index| table.get(index).is_err()));
+    if let Some(section) = elf.sections().flatten().find(|section| section.kind == SHT_SYMTAB.0) {
+        let link = u16::try_from(section.link).expect("there is a section of that number");
+        let names = elf.section_at(link);
+        assert!(names.map_or(true, |names| names.data.is_empty() || table.ranges()[1].start == names.offset));
+    }
+}
+
 /// Exports and needs are symbols of the file, and there are not more of them than it has room for.
 fn check_uses(data: &[u8], elf: &Elf<'_>) -> Result<(), Error> {
     let exports = symbols::exports(elf)?;
     assert!(exports.len() <= data.len());
     assert!(exports.iter().all(|export| borrows(data, export.name)));
+    let checksums = elf.symbols()?.flatten().filter(|symbol| symbol.name.starts_with(b"__crc_"));
+    for (export, symbol) in exports.iter().zip(checksums) {
+        assert_eq!((export.name, export.crc), (&symbol.name[6..], checksum(elf, &symbol)));
+    }
     let needs = symbols::needs(elf)?;
     assert!(needs.len() <= data.len());
     assert!(needs.iter().all(|need| borrows(data, need.name)));
@@ -56,6 +74,16 @@ fn check_uses(data: &[u8], elf: &Elf<'_>) -> Result<(), Error> {
         assert_eq!((need.name, need.is_weak), (symbol.name, symbol.binding() == STB_WEAK));
     }
     Ok(())
+}
+
+/// The number that the symbol is, or the four bytes of its section that it names.
+fn checksum(elf: &Elf<'_>, symbol: &Symbol<'_>) -> Option<u32> {
+    if symbol.section == SHN_UNDEF || symbol.section >= SHN_LORESERVE {
+        return Some(symbol.value as u32);
+    }
+    let section = elf.section_at(symbol.section).ok()?;
+    let bytes = section.data.get(usize::try_from(symbol.value).ok()?..)?.first_chunk::<4>()?;
+    Some(if elf.layout().is_big { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) })
 }
 
 /// The `object` crate reads the same of what both accept.

@@ -76,10 +76,10 @@ enum Command {
     },
     /// Show what holds on which kernel, statement by statement, as Markdown: docs/behaviours.md
     Behaviours(behaviours::BehavioursArgs),
-    /// List, fetch and update kernels
+    /// List, fetch, build and update kernels
     Kernels {
         #[command(subcommand)]
-        command: ListCommand,
+        command: KernelsCommand,
     },
     /// List, fetch and update what modutils is compared with: kmod, busybox, whole trees of modules
     Peers {
@@ -199,10 +199,22 @@ struct ShellArgs {
 }
 
 #[derive(Debug, Subcommand)]
+enum KernelsCommand {
+    #[command(flatten)]
+    List(ListCommand),
+    /// Build what is named from Debian's source, all that the list has to build when nothing is: two processors need 5 to
+    /// 10 minutes for each, and 2 GB of disk meanwhile
+    Build {
+        /// Names from the list
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum ListCommand {
     /// Show the list: name, release, suite, whether it is here
     List,
-    /// Fetch what is named, all when nothing is
+    /// Fetch what is named, when nothing is all but what must be built
     Fetch {
         /// Names from the list
         names: Vec<String>,
@@ -362,9 +374,24 @@ impl Global {
         Ok(Store { cache: self.cache()?, progress: Progress::new(), options: self.fetch.clone() })
     }
 
-    fn kernels(&self, command: &ListCommand) -> Result<()> {
-        let beside = self.catalog.as_ref().map(|list| list.with_extension("lock"));
-        self.on_list(&self.catalog()?, command, &beside.unwrap_or_else(|| "harness/kernels.lock".into()))
+    fn kernels(&self, command: &KernelsCommand) -> Result<()> {
+        let catalog = self.catalog()?;
+        match command {
+            KernelsCommand::List(command) => {
+                let beside = self.catalog.as_ref().map(|list| list.with_extension("lock"));
+                self.on_list(&catalog, command, &beside.unwrap_or_else(|| "harness/kernels.lock".into()))
+            }
+            KernelsCommand::Build { names } => self.build(&catalog, names),
+        }
+    }
+
+    fn build(&self, catalog: &Kernels, names: &[String]) -> Result<()> {
+        let store = self.store()?;
+        for name in to_build(catalog, names)? {
+            let (release, place) = store.obtain(catalog, &name)?;
+            println!("{name}: {release} is here, with its symbols in {}", place.join("System.map").display());
+        }
+        Ok(())
     }
 
     /// Does something with a list of sets of packages, whose lock file is at `lock` unless the user names another.
@@ -378,7 +405,8 @@ impl Global {
                 Ok(())
             }
             ListCommand::Fetch { names } => {
-                for name in known(catalog, names)? {
+                let ready_made = || catalog.ready_made().map(str::to_owned).collect();
+                for name in if names.is_empty() { ready_made() } else { known(catalog, names)? } {
                     let (release, _) = store.obtain(catalog, &name)?;
                     println!("{name}: {release} is here");
                 }
@@ -408,6 +436,20 @@ fn columns(catalog: &Kernels, names: &[String]) -> Result<Vec<String>> {
         [] => Ok(catalog.columns().map(str::to_owned).collect()),
         names => known(catalog, names),
     }
+}
+
+/// The kernels that were given, or all that are built here.
+fn to_build(catalog: &Kernels, names: &[String]) -> Result<Vec<String>> {
+    let built: Vec<String> = catalog.built().map(str::to_owned).collect();
+    let help = |error: Error| error.help(format!("those that are built here are {}", built.join(", ")));
+    if built.is_empty() {
+        return Err(Error::usage("the list has no kernel that is built here"));
+    }
+    if let Some(name) = names.iter().find(|name| !built.contains(name)) {
+        catalog.check(name)?;
+        return Err(help(Error::usage(format!("kernel {name} is not built here: `modrig run -k {name}` fetches it"))));
+    }
+    Ok(if names.is_empty() { built } else { names.to_owned() })
 }
 
 /// The names that were given, or all of the list.

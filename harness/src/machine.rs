@@ -63,7 +63,7 @@ impl Machine {
     /// The one that a scenario has when it does not ask.
     pub const DEFAULT: Self =
         Self { board: Board::Microvm, processors: 1, devices: &[], drivers: false, shares: false, words: "" };
-    /// Two processors. Distributions' kernels find the second one by ACPI only.
+    /// Two processors. Distributions' kernels find the second one by ACPI only, kernels without ACPI by the MP table.
     pub const SMP: Self = Self { board: Board::Pc, processors: 2, ..Self::DEFAULT };
 
     /// A PC with a disc in its drive and ports for USB, whose kernel has drivers for them.

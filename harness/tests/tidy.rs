@@ -33,8 +33,9 @@ fn packages_use_only_whom_they_may() {
         ("initramfs/modutils", vec!["modfile"]),
         ("initramfs/agent", vec!["modutils"]),
         ("fuzz", vec!["debfile", "modfile", "modrig-agent", "modutils"]),
+        ("fuzz/seeded", vec![]),
     ]);
-    let ours = ["debfile", "modfile", "modutils", "modrig-agent", "modrig", "modrig-fuzz"];
+    let ours = ["debfile", "modfile", "modutils", "modrig-agent", "modrig", "modrig-fuzz", "modrig-seeded"];
     for (folder, may) in allowed {
         let text = fs::read_to_string(workspace().join(folder).join("Cargo.toml")).unwrap();
         let manifest: toml::Table = toml::from_str(&text).unwrap();

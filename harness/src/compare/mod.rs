@@ -44,7 +44,7 @@ pub const REFERENCE: &str = "kmod-34";
 pub enum Extent {
     /// On modules made on the spot, in seconds.
     Quick,
-    /// On the whole module trees of two kernels as well.
+    /// On the whole module trees of two kernels, and on the fuzz targets' corpora, as well.
     Full,
 }
 
@@ -86,6 +86,7 @@ pub fn kmod(store: &Store, extent: Extent, filters: &[String]) -> Result<Report>
     let made = made::Made::new(place.path(), &tools)?;
     let mut cases = tables::on_made(&made)?;
     if extent == Extent::Full {
+        cases.extend(tables::on_corpora()?);
         for tree in trees::wanted(store, place.path(), &tools, filters)? {
             cases.extend(tables::on_tree(&tree)?);
         }

@@ -165,10 +165,11 @@ impl Store {
                 None => return Ok(None),
             }
         }
-        let _spinner = self.progress.spinner(format!("{}: unpack", locked.release));
         let place = self.cache.entry(L::KIND, &key, |place| {
+            let spinner = self.progress.spinner(format!("{}: unpack", locked.release));
             deb::unpack_all(&debs, place, |path| line.place_of(path))?;
-            line.finish(place)
+            drop(spinner);
+            line.finish(self, locked, place)
         })?;
         // What was unpacked is enough; the packages would only take space.
         let trash = self.cache.staging()?;

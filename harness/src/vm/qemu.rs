@@ -160,7 +160,9 @@ fn arguments(instance: &Instance, ends: &Ends, disc: Option<RawFd>) -> Vec<OsStr
     let mut words: Vec<OsString> = Vec::new();
     let mut add = |text: &[&str]| words.extend(text.iter().map(OsString::from));
     add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-    add(&["-smp", &instance.machine.processors.to_string()]);
+    // A kernel without ACPI reads the firmware's MP table, which lists one processor of each socket.
+    let processors = instance.machine.processors;
+    add(&["-smp", &format!("{processors},sockets={processors}")]);
     add(&["-accel", &instance.accel.to_string()]);
     add(&["-cpu", processor(instance.accel)]);
     add(&["-object", &memory(&instance.memory)]);

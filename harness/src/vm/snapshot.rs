@@ -140,7 +140,7 @@ fn digest(host: &Host, machine: Machine, kernel: &Kernel, image: &Digest) -> Dig
         Accel::Kvm => fs::read_to_string("/proc/cpuinfo").unwrap_or_default().lines().take(27).collect::<String>(),
         Accel::Tcg => String::new(),
     };
-    let layout = "6"; // counted up when the machine's command line changes, or what is done before it is saved
+    let layout = "7"; // counted up when the machine's command line changes, or what is done before it is saved
     let (name, words) = (machine.to_string(), command_line(machine));
     let (kernel, qemu) = (kernel.digest.as_str(), host.qemu.version.as_str());
     Digest::of([layout, kernel, image.as_str(), qemu, &accel, &processor, &name, &words])
@@ -164,9 +164,9 @@ fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, 
     let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join(MEMORY)), kernel, initrd)?;
     let boot_ms = begun.elapsed().as_millis() as u64;
     if machine.shares {
-        begin_campaign(&mut vm)?
+        begin_campaign(&mut vm)?;
     } else {
-        rehearse(&mut vm)?
+        rehearse(&mut vm)?;
     }
     let state = save(&mut vm)?;
     let stored = || format!("cannot store a saved guest in `{}`", place.display());

@@ -68,7 +68,7 @@ impl<'a> Bytes<'a> {
 #[inline(always)]
 pub(crate) fn nul(bytes: &[u8]) -> Option<usize> {
     let found = bytes.first_chunk().and_then(nul_in_block);
-    if found.is_some() { found } else { nul_in_rest(bytes) }
+    if found.is_some() { found } else { find(bytes, 0) }
 }
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -90,17 +90,18 @@ fn nul_in_block(block: &[u8; 32]) -> Option<usize> {
     (block.get(at) == Some(&0)).then_some(at)
 }
 
-/// The first NUL of anything, eight bytes at a time.
+/// The first place of a byte, eight bytes at a time.
 #[inline(never)]
-fn nul_in_rest(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn find(bytes: &[u8], byte: u8) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
+    let wanted = ONES * u64::from(byte);
     let in_words = words.iter().enumerate().find_map(|(i, word)| {
-        let word = u64::from_le_bytes(*word);
+        let word = u64::from_le_bytes(*word) ^ wanted;
         // The lowest bit set is that of the first zero byte: a borrow can only set bits above it.
         let zeros = word.wrapping_sub(ONES) & !word & TOPS;
         (zeros != 0).then(|| 8 * i + zeros.trailing_zeros() as usize / 8)
     });
-    in_words.or_else(|| Some(8 * words.len() + rest.iter().position(|byte| *byte == 0)?))
+    in_words.or_else(|| Some(8 * words.len() + rest.iter().position(|other| *other == byte)?))
 }
 
 #[cfg(test)]
@@ -119,6 +120,20 @@ mod tests {
                 assert_eq!(nul(&bytes), Some(at), "of {len}");
                 bytes.truncate(len);
                 bytes[at..].fill(1);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_any_byte_is_found_wherever_it_is() {
+        for byte in [0, 1, b'=', 0x7f, 0x80, 0xff] {
+            for len in 0..40 {
+                let mut bytes = [byte ^ 1, byte ^ 0x80].repeat(len);
+                assert_eq!(find(&bytes, byte), None);
+                for at in (0..2 * len).rev() {
+                    bytes[at] = byte;
+                    assert_eq!(find(&bytes, byte), Some(at), "{byte} of {len}");
+                }
             }
         }
     }

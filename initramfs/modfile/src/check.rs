@@ -1,7 +1,8 @@
 //! What a kernel's loader makes of a module's file, told from the file alone.
 //!
 //! ```text
-//! image, kernel ─▶ header ─▶ sections ─▶ index ─▶ symbols ─▶ layout ─▶ relocations ─▶ tables ─▶ findings ─▶ verdict
+//! image, kernel ─▶ header ─▶ sections ─▶ index ─▶ layout ─▶ symbols ─▶ relocations
+//!                 ─▶ contents ─▶ tables ─▶ references ─▶ findings ─▶ the first is the verdict
 //! ```
 //! Every step follows the loader of one [`Series`], as its source has it: `kernel/module.c` and `arch/x86/kernel/module.c`
 //! of 5.10.262; `kernel/module/*.c` of 6.1.192, 6.12.118, 7.2.12 and 7.3.4, with Debian's patches. A rule says since
@@ -70,7 +71,7 @@ impl Eq for Finding {}
 pub fn check(image: &[u8], kernel: impl Into<Kernel>) -> Verdict {
     match findings(image, kernel).first() {
         None => Verdict::Accept,
-        Some(first) if matches!(first.effect, Effect::Rejects { .. }) => Verdict::Reject(*first),
+        Some(first) if first.effect.is_rejection() => Verdict::Reject(*first),
         Some(first) => Verdict::Danger(*first),
     }
 }
@@ -99,11 +100,12 @@ impl Run {
         sections::check(self, &image);
         let Some(index) = index::find(self, &image) else { return };
         let layout = layout::check(self, &image, &index);
+        sections::duplicates(self, &image, &layout);
         symbols::check(self, &image, &index);
         let relocations = relocations::check(self, &image, &index, &layout);
         let objects = Objects::check(self, &image, &index);
         contents::check(self, &image, &index, &relocations);
-        tables::check(self, &image, &index, &layout, &relocations);
+        tables::check(self, &image, &index, &layout, &objects, &relocations);
         references::check(self, &image, &index, &layout, &objects, &relocations);
     }
 
@@ -128,3 +130,6 @@ impl Run {
 const fn section(index: usize) -> Place {
     Place::Section(index as u16)
 }
+
+#[cfg(test)]
+mod tests;

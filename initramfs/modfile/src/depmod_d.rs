@@ -82,7 +82,8 @@ fn logical_lines(text: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
     core::iter::from_fn(move || {
         bytes.peek()?;
         number += 1;
-        let mut line = Vec::new();
+        // Room for a usual line: to grow takes longer than to read it.
+        let mut line = Vec::with_capacity(64);
         while let Some(byte) = bytes.next().filter(|byte| *byte != b'\n') {
             let byte = if byte == b'\\' { bytes.next() } else { Some(byte) };
             match byte {

@@ -268,6 +268,9 @@ mod tests {
         }
         let bytes = Module::new("m").build();
         assert_eq!(set_bytes(&bytes, ".modinfo", 1000, b"x").unwrap_err().what, "section is too short");
+        let len = Elf::parse(&bytes).unwrap().section(".modinfo").unwrap().unwrap().data.len();
+        assert_eq!(set_bytes(&bytes, ".modinfo", len - 1, b"xy").unwrap_err().what, "section is too short");
+        assert!(set_bytes(&bytes, ".modinfo", len - 2, b"xy").is_ok());
         assert_eq!(set_field(&bytes, ".none", Field::Type, 0).unwrap_err().what, "module has no such section");
     }
 

@@ -4,7 +4,11 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use crate::{Error, bytes::nul, elf::Elf};
+use crate::{
+    Error,
+    bytes::{find, nul},
+    elf::Elf,
+};
 
 /// The strings of one module. Values are bytes: nothing promises that an author's name is UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +123,7 @@ fn entry(text: &[u8]) -> Entry<'_> {
 }
 
 fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|byte| *byte == separator)?;
+    let at = find(text, separator)?;
     Some((&text[..at], &text[at + 1..]))
 }
 
@@ -156,6 +160,7 @@ mod tests {
         assert_eq!(info.depends().collect::<Vec<_>>(), [&b"a"[..], b"b_c"]);
         assert_eq!(info.aliases().collect::<Vec<_>>(), [&b"p:*"[..], b"q"]);
         assert_eq!(Modinfo::new(b"depends=\0").depends().count(), 0);
+        assert_eq!(Modinfo::new(b"depends=,a,,b,\0").depends().collect::<Vec<_>>(), [b"a", b"b"]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use alloc::{
     vec::Vec,
 };
 
-use crate::alias::normalise;
+use crate::{alias::normalise, bytes::find};
 
 /// What one line says. Names are normalised, texts and names inside of lists are not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn logical_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
         if rest.is_empty() {
             return None;
         }
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(find(rest, b'\n').unwrap_or(rest.len()));
         while let Some((&byte, after)) = rest.split_first() {
             rest = after;
             match (byte, after) {
@@ -216,6 +216,7 @@ mod tests {
         check_lines("a\\\n", &[(2, "a")]);
         check_lines("#a\\\nb\nc", &[(2, "#ab"), (3, "c")]);
         check_lines("a\0b\nc\r\n", &[(1, "a"), (2, "c\r")]);
+        assert_eq!(logical_lines(&[b'\n'; 300]).last(), Some((300, Vec::new())));
     }
 
     #[test]
@@ -225,10 +226,15 @@ mod tests {
             ("alias net-* a-b rest", Directive::Alias { pattern: named("net_*"), module: named("a_b") }),
             ("\tblacklist bad-one x", Directive::Blacklist(named("bad_one"))),
             ("options a-b x=1\ty=2 ", Directive::Options { module: named("a_b"), text: named("x=1 y=2 ") }),
+            ("options a x=1\ty=2\tz", Directive::Options { module: named("a"), text: named("x=1 y=2 z") }),
             ("options a \t", Directive::Options { module: named("a"), text: named(" ") }),
             ("install a[b-c]-d  x\t$Y", Directive::Install { pattern: named("a[b-c]_d"), command: named(" x\t$Y") }),
             ("remove a\tb", Directive::Remove { pattern: named("a"), command: named("b") }),
             ("weakdep a b-c\t d ", Directive::Weakdep { pattern: named("a"), names: named("b-c d") }),
+            (
+                "weakdep a b c d e f g h i j k",
+                Directive::Weakdep { pattern: named("a"), names: named("b c d e f g h i j k") },
+            ),
             ("weakdep a  b c", Directive::Weakdep { pattern: named("a"), names: named(" b c") }),
         ] {
             assert_eq!(directive(line), Ok(Some(expected)), "{line}");

@@ -145,6 +145,7 @@ mod tests {
                 ProcModule { refcnt: Some(-1), state: State::Unloading, taint: "OE".into(), ..plain("a") },
             ),
             ("a 16384 - - Live 0x0", ProcModule { refcnt: None, ..plain("a") }),
+            ("a 16384 5000000000 - Live 0x0", ProcModule { refcnt: Some(5_000_000_000), ..plain("a") }),
         ] {
             assert_eq!(parse_line(line), Ok(expected), "{line}");
         }
@@ -161,6 +162,7 @@ mod tests {
             ("a 1 0 - Dead", "state"),
             ("a 1 0 - Live 12", "address"),
             ("a 1 0 - Live 0x0 OE", "taint"),
+            ("a 1 0 - Live 0x0 (", "taint"),
         ] {
             assert_eq!(parse_line(line), Err(BadLine(part)), "{line}");
         }

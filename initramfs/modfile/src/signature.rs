@@ -507,9 +507,11 @@ mod tests {
         let mut unknown_algorithm = file(0, 1, b"", b"", b"sig");
         unknown_algorithm[b"ELFsig".len()] = 2;
         assert_eq!(of(&unknown_algorithm), None);
-        let mut too_long = file(0, 2, b"", b"", b"sig");
-        let at = too_long.len() - MARK.len() - 4;
-        too_long[at] = 0xff;
-        assert_eq!(of(&too_long), None);
+        for id_type in [1, 2] {
+            let mut too_long = file(0, id_type, b"", b"", b"sig");
+            let at = too_long.len() - MARK.len() - 4;
+            too_long[at] = 0xff;
+            assert_eq!(of(&too_long), None);
+        }
     }
 }

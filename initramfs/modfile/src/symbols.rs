@@ -217,6 +217,19 @@ mod tests {
     }
 
     #[test]
+    fn no_symbol_lies_beyond_the_last() {
+        for layout in Layout::ALL {
+            let bytes = Module::new("m").layout(layout).exports("one").build();
+            let table = Elf::parse(&bytes).unwrap().symbol_table().unwrap();
+            let size = layout.symbol_size() as u64;
+            // The last two are where a place in the table no longer fits in 32 bits.
+            for index in [table.iter().count() as u32 + 1, u32::MAX, ((1 << 32) / size + 1) as u32, 1 << 31] {
+                assert_eq!(table.get(index).unwrap_err().what, "no such symbol", "{index:#x} {layout:?}");
+            }
+        }
+    }
+
+    #[test]
     fn damaged_extended_versions_are_named() {
         let check = |sections: &[(&str, &[u8])], expected: &str| {
             let mut module = Module::new("m");

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use modfile::{
     Error, command_line, depmod_d, edit,
-    elf::{Elf, Layout},
+    elf::{Elf, Layout, SHT_NOBITS},
     index::{
         self,
         trie::{Builder, Trie},
@@ -136,6 +136,49 @@ fn damage_to_the_header_is_named() {
 }
 
 /// The bytes that sign a file: a PKCS#7 message with all that is read of one, without the rest.
+/// What is damaged is refused, or is not there: nothing else is taken in its place.
+#[test]
+fn damage_to_a_section_or_symbol_is_named() {
+    for layout in Layout::ALL {
+        let bytes = module(layout);
+        let section = |name| Elf::parse(&bytes).unwrap().section(name).unwrap().unwrap();
+        let set = |at: u64, new: &[u8]| {
+            let mut bytes = bytes.clone();
+            bytes[at as usize..][..new.len()].copy_from_slice(new);
+            bytes
+        };
+        let names = Elf::parse(&bytes).unwrap().names_range();
+        let unended = set(names.end - 1, b"x");
+        let error = Elf::parse(&unended).unwrap().sections().find_map(Result::err).unwrap();
+        assert_eq!(error.what, "section's name lies outside the table of names", "{layout:?}");
+
+        let longer = set(names.start + u64::from(name_at(&bytes, b".modinfo\0")) + 8, b"x");
+        assert_eq!(Elf::parse(&longer).unwrap().section(".modinfo"), Ok(None), "{layout:?}");
+        assert_eq!(find_modinfo(&longer), Ok(None), "{layout:?}");
+
+        let nobits = edit::set_field(&bytes, ".modinfo", edit::Field::Type, SHT_NOBITS.into()).unwrap();
+        let found = Elf::parse(&nobits).unwrap().section(".modinfo").unwrap().unwrap();
+        assert_eq!((found.data, found.size), (&[][..], section(".modinfo").size), "{layout:?}");
+
+        let table = Elf::table_range(&bytes).unwrap().start;
+        let header = table + u64::from(section(".symtab").index) * layout.section_header_size() as u64;
+        let far = set(header + 8 + 4 * layout.word_size() as u64 + if layout.is_big { 0 } else { 2 }, &[1, 1]);
+        let error = Elf::parse(&far).unwrap().symbol_table().unwrap_err();
+        assert_eq!(error.what, "symbol table names no string table (sh_link)", "{layout:?}");
+
+        let nameless = set(section(".symtab").offset + layout.symbol_size() as u64, &[0xff; 4]);
+        let first = Elf::parse(&nameless).unwrap().symbol_table().unwrap().iter().next().unwrap();
+        assert_eq!(first.unwrap_err().what, "symbol's name lies outside the string table", "{layout:?}");
+    }
+}
+
+/// Where a name lies in the table of names.
+fn name_at(bytes: &[u8], name: &[u8]) -> u32 {
+    let names = Elf::parse(bytes).unwrap().names_range();
+    let table = &bytes[names.start as usize..names.end as usize];
+    table.windows(name.len()).position(|window| window == name).unwrap() as u32
+}
+
 fn signature() -> Vec<u8> {
     let der = |tag: u8, parts: &[&[u8]]| [&[tag, parts.concat().len() as u8][..], &parts.concat()].concat();
     let common_name = der(0x30, &[&[6, 3, 0x55, 4, 3], &der(0x0c, &[b"Key"])]);

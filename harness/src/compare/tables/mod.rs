@@ -1,5 +1,6 @@
 //! The cases. A row is a name, calls as one types them, and files; `R` in a call stands for the release.
 
+mod corpora;
 mod damaged;
 mod depmod;
 mod list;
@@ -25,6 +26,11 @@ pub(super) fn on_made(made: &Made) -> Result<Vec<Case>> {
     cases.extend(list::on_made(made));
     cases.extend(damaged::cases(made)?);
     Ok(cases)
+}
+
+/// The cases on what fuzzing has made.
+pub(super) fn on_corpora() -> Result<Vec<Case>> {
+    corpora::cases()
 }
 
 /// The cases on all modules of a kernel.

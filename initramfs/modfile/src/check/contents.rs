@@ -1,6 +1,6 @@
 //! What sections hold, and whether it can be used as their names say.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::{
     Run,
@@ -11,10 +11,12 @@ use super::{
     sections::SHF_EXECINSTR,
     symbols,
 };
-use crate::elf::{SHF_WRITE, SHT_NOBITS};
+use crate::elf::{SHF_WRITE, SHT_NOBITS, SHT_RELA, SHT_STRTAB, SHT_SYMTAB};
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, relocations: &Relocations) {
     shared(run, image);
+    let loaded = image.real_sections().filter(|(_, header)| header.is_alloc()).map(|(at, _)| image.name(at));
+    let loaded: BTreeSet<&[u8]> = loaded.collect();
     for (at, header) in image.real_sections().filter(|(_, header)| header.size != 0) {
         let name = image.name(at);
         let (is_code, is_data) = (is_code(name), is_data(name));
@@ -24,9 +26,13 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, relocations
         if is_data && !(header.is_alloc() && header.has(SHF_WRITE)) {
             run.section(&rule::NOT_WRITABLE, at);
         }
+        relocations_of(run, image, at, header, &loaded);
         if header.kind == SHT_NOBITS && header.is_alloc() && !name.windows(3).any(|part| part == b"bss") {
             run.section(&rule::NO_BYTES, at);
         }
+    }
+    if !image.data(index.tables.symtab).len().is_multiple_of(LAYOUT.symbol_size()) {
+        run.section(&rule::SECTION_CUT, index.tables.symtab);
     }
     this_module(run, image, index, relocations);
 }
@@ -52,7 +58,22 @@ fn is_data(name: &[u8]) -> bool {
     is_named || WRITTEN.contains(&name)
 }
 
-/// Bytes of the file that two sections, or a section and the headers, claim.
+/// `.rela.text` is for `.text`, whatever its header says.
+fn relocations_of(run: &mut Run, image: &Image<'_>, at: usize, header: &Header, loaded: &BTreeSet<&[u8]>) {
+    const ENTRY: u64 = 24;
+    let wanted = image.name(at).strip_prefix(b".rela").filter(|wanted| loaded.contains(wanted));
+    let Some(wanted) = wanted else { return };
+    if header.kind != SHT_RELA || image.name(header.info as usize) != wanted {
+        run.section(&rule::RELOCATIONS_LOST, at);
+    } else if !header.size.is_multiple_of(ENTRY) {
+        run.section(&rule::SECTION_CUT, at);
+    }
+}
+
+/// More than this is left free for no section's sake.
+const MIN_GAP: u64 = 8;
+
+/// Bytes of the file that two sections, or a section and the headers, claim; and those that none does.
 fn shared(run: &mut Run, image: &Image<'_>) {
     let taken = |header: &&Header| header.has_bytes() && header.size != 0 && header.is_inside(image.bytes.len());
     let mut ranges: Vec<_> = image
@@ -60,6 +81,7 @@ fn shared(run: &mut Run, image: &Image<'_>) {
         .filter(|(_, header)| taken(header))
         .map(|(at, header)| (header.offset, header.offset + header.size, at))
         .collect();
+    let is_used = |header: &Header| header.is_alloc() || matches!(header.kind, SHT_RELA | SHT_SYMTAB | SHT_STRTAB);
     let table = LAYOUT.long(image.bytes, 40);
     let headers = (image.sections.len() * LAYOUT.section_header_size()) as u64;
     ranges.extend([(0, LAYOUT.header_size() as u64, 0), (table, table + headers, 0)]);
@@ -69,6 +91,8 @@ fn shared(run: &mut Run, image: &Image<'_>) {
         if start < end {
             // Of the two, the one that is no header.
             run.section(&rule::SHARED_BYTES, if at == 0 { before } else { at });
+        } else if start - end >= MIN_GAP.max(image.sections[at].align) && is_used(&image.sections[before]) {
+            run.section(&rule::SECTION_CUT, before);
         }
         if this_end > end {
             (end, before) = (this_end, at);
@@ -86,17 +110,18 @@ fn this_module(run: &mut Run, image: &Image<'_>, index: &Index, relocations: &Re
     }
     let functions = relocations.of(at);
     let is_function = |offset: u64, wanted: &[u8], known: Option<u64>| {
-        known.is_none_or(|known| known == offset) && functions.iter().any(|applied| {
-            let relocation = &applied.relocation;
-            let Some(symbol) = symbols::entry(image, index.tables, relocation.symbol) else { return false };
-            let name = image.data(index.tables.strtab).get(symbol.name as usize..).unwrap_or_default();
-            let is_code = image.sections.get(usize::from(symbol.section)).is_some_and(|it| it.has(SHF_EXECINSTR));
-            relocation.offset == offset
-                && relocation.kind == ABS64
-                && relocation.addend == 0
-                && is_code
-                && name.strip_prefix(wanted).is_some_and(|rest| rest.first() == Some(&0))
-        })
+        known.is_none_or(|known| known == offset)
+            && functions.iter().any(|applied| {
+                let relocation = &applied.relocation;
+                let Some(symbol) = symbols::entry(image, index.tables, relocation.symbol) else { return false };
+                let name = image.data(index.tables.strtab).get(symbol.name as usize..).unwrap_or_default();
+                let is_code = image.sections.get(usize::from(symbol.section)).is_some_and(|it| it.has(SHF_EXECINSTR));
+                relocation.offset == offset
+                    && relocation.kind == ABS64
+                    && relocation.addend == 0
+                    && is_code
+                    && name.strip_prefix(wanted).is_some_and(|rest| rest.first() == Some(&0))
+            })
     };
     let known = run.kernel.module;
     for applied in functions {

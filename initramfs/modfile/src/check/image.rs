@@ -7,6 +7,9 @@ use crate::{
     elf::{Layout, SHF_ALLOC, SHT_NOBITS},
 };
 
+/// So much of a section's name is read.
+const NAME_BYTES: usize = 1024;
+
 /// `sh_type`: no section.
 pub(super) const SHT_NULL: u32 = 0;
 
@@ -77,10 +80,15 @@ impl<'a> Image<'a> {
         self.bytes.get(range).unwrap_or_default()
     }
 
-    /// A section's name; empty where it has none.
+    /// A section's name; empty where it has none. Of more than [`NAME_BYTES`] it is the beginning: names may share their
+    /// ends, and so be far longer in all than the file.
     pub(super) fn name(&self, index: usize) -> &'a [u8] {
         let at = self.sections.get(index).map_or(usize::MAX, |header| header.name as usize);
         let rest = self.names.get(at..).unwrap_or_default();
+        if rest.len() > NAME_BYTES {
+            let start = &rest[..NAME_BYTES];
+            return start.get(..nul(start).unwrap_or(NAME_BYTES)).unwrap_or_default();
+        }
         rest.get(..nul(rest).unwrap_or(0)).unwrap_or_default()
     }
 

@@ -28,8 +28,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Whether relocations for a section are applied. Those of `.data..percpu`, which is copied elsewhere, are since
-    /// 6.13 (`percpu` of `apply_relocations()`).
+    /// Whether relocations for a section are applied. Those of `.data..percpu`, which is copied elsewhere, are in 6.18.15
+    /// and not in 6.12.118 (`apply_relocations()`).
     pub(super) fn is_relocated(&self, run: &Run, index: &Index, section: usize) -> bool {
         let is_percpu = section != 0 && section == index.percpu && run.since(6, 13);
         is_percpu || self.is_loaded.get(section).copied().unwrap_or(false)
@@ -79,7 +79,7 @@ fn class_of(image: &Image<'_>, at: usize, header: &Header) -> usize {
 
 /// How much of each kind of memory is taken, in `unsigned int` as in the kernel.
 struct Memory {
-    /// Each class has memory of its own (since 6.4); before, there were two blocks.
+    /// Each class has memory of its own; before ac3b43283923, of 6.4, there were two blocks.
     is_split: bool,
     sizes: [u32; 2 * CLASSES],
 }

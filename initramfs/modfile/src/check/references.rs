@@ -15,7 +15,7 @@ use super::{
 use crate::elf::{SHN_LORESERVE, SHN_UNDEF};
 
 /// How far from a symbol of another module or the kernel something may be: the largest objects there are.
-const FAR: i64 = 1 << 20;
+const FAR: u64 = 1 << 20;
 
 pub(super) fn check(
     run: &mut Run,
@@ -56,11 +56,11 @@ impl From<'_> {
     fn fault(&self, applied: &Applied) -> Option<&'static Rule> {
         let relocation = &applied.relocation;
         let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
+        if relocation.symbol == 0 || (relocation.kind == NONE && !self.is_left_out(relocation.offset)) {
+            return Some(&rule::REFERENCE_NONE);
+        }
         if relocation.kind == NONE {
             return None;
-        }
-        if relocation.symbol == 0 {
-            return Some(&rule::REFERENCE_NONE);
         }
         let point = point(relocation, &symbol, self.is_code);
         let fault = match symbol.section {
@@ -80,7 +80,7 @@ impl From<'_> {
             PLT32 if point != 0 => Some(&rule::CALL_TARGET),
             // The kernel's addresses are computed with, too.
             ABS64 if self.is_code => None,
-            _ if !(-8..FAR).contains(&point) => Some(&rule::REFERENCE_OUTSIDE),
+            _ if !self.is_near(point, FAR) => Some(&rule::REFERENCE_OUTSIDE),
             _ => None,
         }
     }
@@ -99,7 +99,7 @@ impl From<'_> {
             ABS32S if point.unsigned_abs() >> 32 != 0 => Some(&rule::RELOCATION_OVERFLOW),
             PLT32 if !is_to_code || !begins() => Some(&rule::CALL_TARGET),
             // An index may begin anywhere, and is added by the instruction.
-            ABS32S => (point.unsigned_abs() >= header.size + FAR as u64).then_some(&rule::REFERENCE_OUTSIDE),
+            ABS32S => (point.unsigned_abs() >= header.size.saturating_add(FAR)).then_some(&rule::REFERENCE_OUTSIDE),
             _ if !self.is_near(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
             // A table of jumps points anywhere; tables of the kernel's are looked at elsewhere.
             ABS64 if !self.is_code && is_to_code && self.image.name(self.target).starts_with(b".data") && !begins() => {
@@ -113,7 +113,13 @@ impl From<'_> {
     /// what is never run, such as an element of an array that it does not have.
     fn is_near(&self, point: i64, size: u64) -> bool {
         let slack = if self.is_code { 8 << 10 } else { 0 };
-        (-8 - slack..=(size as i64).saturating_add(slack)).contains(&point)
+        (-slack..=(size as i64).saturating_add(slack)).contains(&point)
+    }
+
+    /// Whether an instruction has been put in the place of the one that had this relocation, as objtool does with calls.
+    fn is_left_out(&self, offset: u64) -> bool {
+        let before = usize::try_from(offset).ok().and_then(|at| self.image.contents(self.target).get(..at));
+        self.is_code && before.is_some_and(|before| !is_relative(before))
     }
 
     /// Whether the place that is written may be such a place.
@@ -123,15 +129,22 @@ impl From<'_> {
             return is_split.then_some(&rule::POINTER_ALIGNMENT);
         }
         let before = self.image.contents(self.target).get(..relocation.offset as usize)?;
-        let fits = match (relocation.kind, before) {
-            (PLT32, [.., 0xe8 | 0xe9] | [.., 0x0f, 0x80..=0x8f]) => true,
-            // A jump or call, or an operand that is relative to the instruction pointer (ModRM 00 xxx 101).
-            (PC32, [.., 0xe8 | 0xe9] | [.., 0x0f, 0x80..=0x8f]) => true,
-            (PC32, [.., operand]) => operand & 0xc7 == 5,
-            (ABS64, [.., 0xb8..=0xbf]) => true,
-            (PLT32 | PC32 | ABS64, _) => false,
+        let fits = match relocation.kind {
+            PLT32 => is_jump(before),
+            PC32 => is_relative(before),
+            ABS64 => matches!(before, [.., 0xb8..=0xbf]),
             _ => true,
         };
         (!fits).then_some(&rule::INSTRUCTION)
     }
+}
+
+/// Whether a call or jump begins with the last of these bytes.
+const fn is_jump(before: &[u8]) -> bool {
+    matches!(before, [.., 0xe8 | 0xe9] | [.., 0x0f, 0x80..=0x8f])
+}
+
+/// Whether what follows these bytes counts from the instruction's end: a jump, or an operand whose ModRM is 00 xxx 101.
+fn is_relative(before: &[u8]) -> bool {
+    is_jump(before) || before.last().is_some_and(|operand| operand & 0xc7 == 5)
 }

@@ -1,6 +1,6 @@
 //! Relocations: `apply_relocations()`, and `apply_relocate_add()` of `arch/x86/kernel/module.c`.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     Place, Run,
@@ -113,14 +113,23 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &La
             }
         }
     }
-    let sorted = |target: Option<Target<'_>>| {
-        let mut applied = target.map(|target| target.applied).unwrap_or_default();
-        if !applied.is_sorted_by_key(|applied| applied.relocation.offset) {
-            applied.sort_by_key(|applied| applied.relocation.offset);
+    let by_target =
+        targets.into_iter().map(|target| sorted(run, target.map(|target| target.applied).unwrap_or_default()));
+    Relocations { by_target: by_target.collect() }
+}
+
+/// By offset; those that write what another one has written are reported.
+fn sorted(run: &mut Run, mut applied: Vec<Applied>) -> Vec<Applied> {
+    if !applied.is_sorted_by_key(|applied| applied.relocation.offset) {
+        applied.sort_by_key(|applied| applied.relocation.offset);
+    }
+    for (at, pair) in applied.windows(2).enumerate() {
+        let [first, second] = pair else { continue };
+        if second.relocation.offset - first.relocation.offset < first.relocation.width().unwrap_or(0) {
+            run.report(&rule::RELOCATION_TWICE, second.place.max(first.place), at);
         }
-        applied
-    };
-    Relocations { by_target: targets.into_iter().map(sorted).collect() }
+    }
+    applied
 }
 
 /// The section that relocations are for.
@@ -128,17 +137,12 @@ struct Target<'a> {
     /// What it holds; empty where it is all zeros.
     data: &'a [u8],
     size: u64,
-    /// One bit for each byte that a relocation has written.
-    written: Vec<u8>,
     applied: Vec<Applied>,
 }
 
 impl<'a> Target<'a> {
     fn new(image: &Image<'a>, index: usize) -> Self {
-        let (data, size) = (image.contents(index), image.sections[index].size);
-        // A section without bytes in the file may claim any size.
-        let bytes = if data.is_empty() { size.min(1 << 20) as usize } else { data.len() };
-        Self { data, size, written: vec![0; bytes.div_ceil(8)], applied: Vec::new() }
+        Self { data: image.contents(index), size: image.sections[index].size, applied: Vec::new() }
     }
 
     /// What is wrong with a relocation, if something is.
@@ -146,6 +150,7 @@ impl<'a> Target<'a> {
         let relocation = applied.relocation;
         let Some(width) = relocation.width() else { return Some(&rule::RELOCATION_TYPE) };
         if width == 0 {
+            self.applied.push(applied);
             return None;
         }
         let end = relocation.offset.checked_add(width).filter(|end| *end <= self.size);
@@ -154,15 +159,7 @@ impl<'a> Target<'a> {
         if self.data.get(start..end).is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0)) {
             return Some(&rule::RELOCATION_NONZERO);
         }
-        let mut is_twice = false;
-        for at in start..end {
-            let (byte, bit) = (at / 8, 1 << (at % 8));
-            if let Some(byte) = self.written.get_mut(byte) {
-                is_twice |= *byte & bit != 0;
-                *byte |= bit;
-            }
-        }
         self.applied.push(applied);
-        is_twice.then_some(&rule::RELOCATION_TWICE)
+        None
     }
 }

@@ -29,6 +29,13 @@ pub enum Effect {
     Endangers(&'static str),
 }
 
+impl Effect {
+    /// Whether the kernel refuses the file.
+    pub const fn is_rejection(&self) -> bool {
+        matches!(self, Self::Rejects { .. })
+    }
+}
+
 /// When the loader comes to something, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
@@ -46,6 +53,7 @@ pub(super) enum Stage {
     SymtabFirst,
     ThisModule,
     Symtab,
+    Strtab,
     Versions,
     SymbolNames,
     /// `module_enforce_rwx_sections()`.
@@ -86,17 +94,29 @@ impl Rule {
 
     /// The first series of those that do the same about it as this one.
     pub fn since(&self, series: Series) -> Option<Series> {
-        self.changes.iter().rev().find(|(since, ..)| *since <= series).map(|(since, ..)| *since).filter(|it| *it > ALWAYS)
+        self.changes
+            .iter()
+            .rev()
+            .find(|(since, ..)| *since <= series)
+            .map(|(since, ..)| *since)
+            .filter(|it| *it > ALWAYS)
     }
 }
 
+// Of a series that is maintained for long its latest release counts: checks that came upstream in 6.13 were taken into 6.12,
+// and the one of symbols' sections into 6.1.
 const ALWAYS: Series = Series::new(0, 0);
+/// 7fd982f394c4, "module: change to print useful messages from elf_validity_check()".
 const V5_17: Series = Series::new(5, 17);
+/// As 6.1.192 is; 5.10.262 has no such check.
 const V6_1: Series = Series::new(6, 1);
+/// 46752820f9ab, "module: add sanity check for ELF module section".
 const V6_4: Series = Series::new(6, 4);
+/// As 6.12.118 is, whose checks are functions of their own; 6.1.192 has them in one.
 const V6_12: Series = Series::new(6, 12);
+/// d979e3dffa93, "module: Additional validation in elf_validity_cache_strtab".
 const V6_13: Series = Series::new(6, 13);
-
+/// As 7.1.13 is; 6.18.15 has no `__kflagstab`.
 const V7_1: Series = Series::new(7, 1);
 
 const ENOENT: i32 = 2;
@@ -153,7 +173,7 @@ rules! {
         [(V6_12, Stage::SectionZero, Endangers("reads beyond the file"))];
 
     SYMTAB_LINK "symtab-link" "is a symbol table that names no section for its strings (sh_link)"
-        [(ALWAYS, Stage::Sections, enoexec("Invalid ELF sh_link!=SHN_UNDEF")), (V6_12, Stage::Symtab, Passes)];
+        [(ALWAYS, Stage::Sections, enoexec("Invalid ELF sh_link!=SHN_UNDEF")), (V6_12, Stage::Strtab, Passes)];
     CONTENTS_OUTSIDE "contents-outside" "lies beyond the end of the file (sh_offset, sh_size)"
         [(ALWAYS, Stage::Sections, enoexec("Invalid ELF section in module"))];
     NULL_OUTSIDE "null-outside" "has no type, and is copied from beyond the end of the file"
@@ -166,7 +186,7 @@ rules! {
         [(V6_12, Stage::NameTable, enoexec("Invalid ELF section name table type"))];
     NAMES_OUTSIDE "names-outside" "holds the section names, and lies beyond the end of the file"
         [(ALWAYS, Stage::NamesFirst, enoexec("Invalid ELF section hdr")), (V6_12, Stage::NameTable, Passes)];
-    /// Before 5.12 the byte before the table is taken for its last.
+    /// In 5.10 the byte before the table is taken for its last.
     NAMES_EMPTY "names-empty" "holds the section names, and is empty"
         [(ALWAYS, Stage::NamesFirst, Endangers("reads the byte before the names")),
          (V5_17, Stage::NamesFirst, enoexec("empty section name table")),
@@ -182,6 +202,9 @@ rules! {
          (V6_12, Stage::Names, enoexec("Invalid ELF section name in module"))];
     NAME_OUTSIDE_NULL "name-outside" "has its name beyond the section names"
         [(ALWAYS, Stage::Modinfo, Endangers("reads a name beyond the names"))];
+
+    NAME_ODD "name-odd" "is loaded, and has a name of other than printable characters"
+        [(ALWAYS, Stage::Init, Endangers("the kernel does not know it for what it is"))];
 
     TWO_MODINFO "two-modinfo" "is a second .modinfo"
         [(V6_4, Stage::Modinfo, enoexec("Only one .modinfo section must exist"))];
@@ -221,9 +244,9 @@ rules! {
     TWO_SYMTABS "two-symtabs" "is a second symbol table"
         [(V6_4, Stage::Symtab, enoexec("module has no symbols (stripped?)"))];
     STRTAB_INDEX "strtab-index" "is the symbol table, and names no section for its strings (sh_link)"
-        [(V6_12, Stage::Symtab, enoexec("Invalid ELF sh_link!=SHN_UNDEF"))];
+        [(V6_12, Stage::Strtab, enoexec("Invalid ELF sh_link!=SHN_UNDEF"))];
     STRTAB_TYPE "strtab-type" "holds the symbols' names, and is no table of strings (sh_type)"
-        [(V6_12, Stage::Symtab, enoexec("Invalid ELF symbol string table type"))];
+        [(V6_12, Stage::Strtab, enoexec("Invalid ELF symbol string table type"))];
     STRTAB_BYTES "strtab-bytes" "holds the symbols' names, and has no bytes in the file"
         [(ALWAYS, Stage::Layout, Endangers("takes other bytes for names"))];
     STRTAB_EMPTY "strtab-empty" "holds the symbols' names, and is empty"
@@ -254,6 +277,8 @@ rules! {
     SYMBOL_SECTION "symbol-section" "is in a section that does not exist (st_shndx)"
         [(ALWAYS, Stage::Symbols, Endangers("reads beyond the section headers")),
          (V6_1, Stage::Symbols, enoexec("has an invalid section index"))];
+    NULL_SYMBOL_SECTION "null-symbol-section" "is in a section that does not exist (st_shndx)"
+        [(ALWAYS, Stage::Finalize, Endangers("reads beyond the section headers"))];
     SYMBOL_NAMELESS "symbol-nameless" "is undefined and has no name"
         [(ALWAYS, Stage::Symbols, Effect::Rejects { errno: ENOENT, log: "Unknown symbol " })];
 
@@ -273,6 +298,12 @@ rules! {
         [(ALWAYS, Stage::Relocations, Endangers("may write over what another relocation wrote"))];
     RELOCATION_OVERFLOW "relocation-overflow" "is a relocation whose value does not fit in 32 bits"
         [(ALWAYS, Stage::Relocations, enoexec("overflow in relocation type"))];
+    RELOCATIONS_LOST "relocations-lost" "has relocations by its name, and not for the section of that name (sh_type, sh_info)"
+        [(ALWAYS, Stage::Init, Endangers("leaves pointers unset, or sets others"))];
+    SECTION_CUT "section-cut" "ends before the next section begins, or within an entry (sh_size)"
+        [(ALWAYS, Stage::Init, Endangers("may leave out what belongs to it"))];
+    SECTION_SYMBOL "section-symbol" "stands for a section, and is not at its beginning (st_value)"
+        [(ALWAYS, Stage::Init, Endangers("moves everything that is reached through it"))];
     REFERENCE_NONE "reference-none" "is a relocation for no symbol (r_info)"
         [(ALWAYS, Stage::Init, Endangers("the module follows a pointer to nowhere"))];
     REFERENCE_OUTSIDE "reference-outside" "points beyond the section of its symbol (st_value, r_addend)"

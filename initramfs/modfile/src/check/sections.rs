@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::{
     Run,
     image::{Header, Image, SHT_NULL},
+    layout::Layout,
     rule,
 };
 use crate::elf::{SHF_WRITE, SHT_NOBITS, SHT_SYMTAB};
@@ -15,10 +16,15 @@ use crate::elf::{SHF_WRITE, SHT_NOBITS, SHT_SYMTAB};
 pub(super) const SHF_EXECINSTR: u64 = 4;
 
 pub(super) fn check(run: &mut Run, image: &Image<'_>) {
-    duplicates(run, image);
+    if let Some(zeroth) = image.sections.first() {
+        name(run, image, 0, zeroth);
+    }
     for (index, header) in image.real_sections() {
         place(run, image, index, header);
         name(run, image, index, header);
+        if header.is_alloc() && !image.name(index).iter().all(u8::is_ascii_graphic) {
+            run.section(&rule::NAME_ODD, index);
+        }
         if header.has(SHF_WRITE | SHF_EXECINSTR) {
             run.section(&rule::WRITABLE_CODE, index);
         }
@@ -46,6 +52,7 @@ fn name(run: &mut Run, image: &Image<'_>, index: usize, header: &Header) {
     }
     run.section(
         match header.kind {
+            // Also that of the first: module_finalize() compares the names of all.
             SHT_NULL => &rule::NAME_OUTSIDE_NULL,
             SHT_NOBITS => &rule::NAME_OUTSIDE_NOT_LOADED,
             _ if header.is_alloc() => &rule::NAME_OUTSIDE,
@@ -56,14 +63,14 @@ fn name(run: &mut Run, image: &Image<'_>, index: usize, header: &Header) {
 }
 
 /// Each section that is loaded gets a file of its name below `/sys/module`, two of one name none (`add_sect_attrs()`).
-fn duplicates(run: &mut Run, image: &Image<'_>) {
-    let loaded = image.real_sections().filter(|(_, header)| header.is_alloc() && header.size != 0);
+pub(super) fn duplicates(run: &mut Run, image: &Image<'_>, layout: &Layout) {
+    let loaded = image.real_sections().filter(|(index, header)| layout.is_loaded[*index] && header.size != 0);
     let mut names: Vec<_> = loaded.map(|(index, _)| (image.name(index), index)).collect();
-    // The loader drops it before.
-    names.retain(|(name, _)| *name != b".modinfo" && *name != b"__versions" && *name != b".data..percpu");
     names.sort_unstable();
     for pair in names.windows(2) {
-        if let [(first, _), (second, index)] = pair && first == second {
+        if let [(first, _), (second, index)] = pair
+            && first == second
+        {
             run.section(&rule::DUPLICATE_NAME, *index);
         }
     }

@@ -8,7 +8,7 @@ use super::{
     index::{Index, Tables},
     rule,
 };
-use crate::elf::{SHN_ABS, SHN_UNDEF, STB_WEAK, STT_OBJECT};
+use crate::elf::{SHN_ABS, SHN_LORESERVE, SHN_UNDEF, STB_WEAK, STT_OBJECT};
 
 /// `st_shndx`: memory that nobody has set aside.
 const SHN_COMMON: u16 = 0xfff2;
@@ -60,10 +60,15 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index) {
         if symbol.name as usize >= names.len() {
             run.report(&rule::SYMBOL_NAME_OUTSIDE, place, at);
         }
+        if at == 0 {
+            // It is only looked at when it is too late: elf_type() of add_kallsyms().
+            if usize::from(symbol.section) >= image.sections.len() && symbol.section < SHN_LORESERVE {
+                run.report(&rule::NULL_SYMBOL_SECTION, place, at);
+            }
+            continue;
+        }
         let name = names.get(symbol.name as usize..).unwrap_or_default();
         match symbol.section {
-            // The null symbol is not looked at.
-            _ if at == 0 => {}
             SHN_COMMON if !name.starts_with(b"__gnu_lto") => run.report(&rule::COMMON, place, at),
             SHN_COMMON | SHN_ABS | SHN_LIVEPATCH => {}
             SHN_UNDEF if name.first() == Some(&0) && symbol.info >> 4 != STB_WEAK => {
@@ -96,6 +101,8 @@ impl Objects {
             };
             if symbol.kind() != STT_SECTION {
                 starts.push((symbol.section, symbol.value));
+            } else if symbol.value != 0 {
+                run.report(&rule::SECTION_SYMBOL, Place::Symbol(at as u32), at);
             }
             if symbol.size != 0 && matches!(symbol.kind(), STT_OBJECT | STT_FUNC) && header.is_alloc() {
                 sized.push((symbol.section, symbol.value, symbol.value.saturating_add(symbol.size), at));

@@ -11,7 +11,7 @@ use super::{
     relocations::{ABS64, Applied, PC32, PC64, Relocation, Relocations},
     rule,
     sections::SHF_EXECINSTR,
-    symbols,
+    symbols::{self, Objects},
 };
 use crate::elf::{SHN_LORESERVE, SHN_UNDEF};
 
@@ -60,7 +60,7 @@ const SITES: &[(Series, u64, &[Pointer])] = &[(ALWAYS, 4, &[(0, PC32, Code)])];
 /// 64-bit pointers to data.
 const POINTERS: &[(Series, u64, &[Pointer])] = &[(ALWAYS, 8, &[(0, ABS64, Data)])];
 const EXPORTS: &[(Series, u64, &[Pointer])] = &[(ALWAYS, 12, &[(0, PC32, Any), (4, PC32, Data), (8, PC32, Data)])];
-const ALTERNATIVES: &[Pointer] = &[(0, PC32, Code), (4, PC32, Code)];
+const ALTERNATIVES: &[Pointer] = &[(0, PC32, Code), (4, PC32, Border)];
 
 const TABLES: &[Table] = &[
     // struct kernel_param; the argument may be none
@@ -69,11 +69,11 @@ const TABLES: &[Table] = &[
     found("__ksymtab", EXPORTS),
     found("__ksymtab_gpl", EXPORTS),
     // struct exception_table_entry
-    found("__ex_table", &[(ALWAYS, 12, &[(0, PC32, Code), (4, PC32, Code)])]),
+    found("__ex_table", &[(ALWAYS, 12, &[(0, PC32, Border), (4, PC32, Border)])]),
     // struct jump_entry
-    found("__jump_table", &[(ALWAYS, 16, &[(0, PC32, Code), (4, PC32, Code), (8, PC64, Data)])]),
+    found("__jump_table", &[(ALWAYS, 16, &[(0, PC32, Border), (4, PC32, Border), (8, PC64, Data)])]),
     // struct static_call_site; the lowest bits of the key are flags
-    found(".static_call_sites", &[(ALWAYS, 8, &[(0, PC32, Code), (4, PC32, Data)])]),
+    found(".static_call_sites", &[(ALWAYS, 8, &[(0, PC32, Border), (4, PC32, Data)])]),
     found("__mcount_loc", &[(ALWAYS, 8, &[(0, ABS64, Code)])]),
     found("__tracepoints_ptrs", &[(ALWAYS, 4, &[(0, PC32, Data)])]),
     found("_ftrace_events", POINTERS),
@@ -87,8 +87,8 @@ const TABLES: &[Table] = &[
     taken(
         "__bug_table",
         &[
-            (ALWAYS, 12, &[(0, PC32, Code), (4, PC32, Data)]),
-            (Series::new(7, 0), 16, &[(0, PC32, Code), (4, PC32, Data), (8, PC32, Data)]),
+            (ALWAYS, 12, &[(0, PC32, Border), (4, PC32, Data)]),
+            (Series::new(7, 0), 16, &[(0, PC32, Border), (4, PC32, Data), (8, PC32, Data)]),
         ],
     ),
     // struct alt_instr; the processor's feature has 32 bits since 5d1dd961e743
@@ -124,8 +124,15 @@ const PARAMETERS: &str = "__param";
 const PARAMETER: u64 = 40;
 const ALTINSTRUCTIONS: &str = ".altinstructions";
 
-pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &Layout, relocations: &Relocations) {
-    let walk = Walk { image, index, layout, relocations };
+pub(super) fn check(
+    run: &mut Run,
+    image: &Image<'_>,
+    index: &Index,
+    layout: &Layout,
+    objects: &Objects,
+    relocations: &Relocations,
+) {
+    let walk = Walk { image, index, layout, objects, relocations };
     for (at, header) in image.real_sections().filter(|(_, header)| header.size != 0) {
         let name = image.name(at);
         let is_walked = |table: &&Table| table.until.is_none_or(|until| run.kernel.series < until);
@@ -145,6 +152,7 @@ struct Walk<'a> {
     image: &'a Image<'a>,
     index: &'a Index,
     layout: &'a Layout,
+    objects: &'a Objects,
     relocations: &'a Relocations,
 }
 
@@ -186,19 +194,44 @@ impl Walk<'_> {
         }
     }
 
-    /// A parameter of one of the kernel's types needs something to set. Their operations are the kernel's.
+    /// A parameter of one of the kernel's types needs a variable to set; an array says which type its elements have.
     fn arguments(&self, run: &mut Run, at: usize, count: u64) {
         for entry in 0..count {
             let [operations, argument] = [16, 32].map(|offset| self.relocations.at(at, entry * PARAMETER + offset));
-            let symbol = |applied: &Applied| symbols::entry(self.image, self.index.tables, applied.relocation.symbol);
-            let is_kernels = operations.and_then(symbol).is_some_and(|symbol| symbol.section == SHN_UNDEF);
-            let is_data = argument.is_some_and(|applied| {
-                applied.relocation.kind == ABS64 && self.points_to(Data, &applied.relocation)
-            });
-            if is_kernels && !is_data {
+            let name = operations.and_then(|applied| self.foreign_name(applied));
+            let is_array = name.is_some_and(|name| name.starts_with(b"param_array_ops\0"));
+            let is_sound = match argument {
+                _ if name.is_none() => true,
+                _ if operations.is_some_and(|applied| applied.relocation.addend != 0) => false,
+                // struct kparam_array: operations of the elements, and where they are
+                Some(applied) if is_array => self.variable(applied).is_some_and(|(section, place)| {
+                    [16, 24]
+                        .into_iter()
+                        .all(|offset| self.relocations.at(section, place.wrapping_add(offset)).is_some())
+                }),
+                Some(applied) => applied.relocation.kind == ABS64 && self.points_to(Data, &applied.relocation),
+                None => false,
+            };
+            if !is_sound {
                 run.report(&rule::TABLE_POINTER, Place::Entry { section: at as u16, index: entry as u32 }, at);
             }
         }
+    }
+
+    /// The name of the kernel's symbol that a pointer leads to, and what follows it; None for the module's own.
+    fn foreign_name(&self, applied: &Applied) -> Option<&[u8]> {
+        let symbol = symbols::entry(self.image, self.index.tables, applied.relocation.symbol)?;
+        let names = self.image.data(self.index.tables.strtab);
+        (symbol.section == SHN_UNDEF).then(|| names.get(symbol.name as usize..).unwrap_or_default())
+    }
+
+    /// The section and place of the module's variable that begins where a pointer leads to.
+    fn variable(&self, applied: &Applied) -> Option<(usize, u64)> {
+        let relocation = &applied.relocation;
+        let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
+        let place = symbol.value.wrapping_add(relocation.addend);
+        let is_known = relocation.kind == ABS64 && self.objects.begins_at(symbol.section, place);
+        is_known.then_some((symbol.section.into(), place))
     }
 
     /// Whether a pointer leads to what it is to, and to some byte of it where that is code.

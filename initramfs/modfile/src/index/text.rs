@@ -70,6 +70,8 @@ mod tests {
             .map(|dep| (dep.path, dep.load_order().collect::<Vec<_>>()))
             .collect();
         assert_eq!(found, [("a.ko", ["c.ko", "b.ko"].to_vec()), ("b.ko", Vec::new())]);
+        let odd: Vec<_> = deps("a.ko: b:c.ko").map(|dep| (dep.path, dep.load_order().collect::<Vec<_>>())).collect();
+        assert_eq!(odd, [("a.ko", ["b:c.ko"].to_vec())]);
     }
 
     #[test]
@@ -80,11 +82,13 @@ mod tests {
 
     #[test]
     fn builtins_are_one_path_a_line() {
+        assert_eq!(builtins("# x\n \t# y\n kernel/a.ko \n").collect::<Vec<_>>(), ["kernel/a.ko"]);
         assert_eq!(builtins("kernel/a.ko\n\nkernel/b.ko").collect::<Vec<_>>(), ["kernel/a.ko", "kernel/b.ko"]);
     }
 
     #[test]
     fn a_builtin_value_may_hold_dots_and_equal_signs() {
         assert_eq!(builtin_modinfo("a.parm=x.y=z\0b\0c.d\0").collect::<Vec<_>>(), [("a", "parm", "x.y=z")]);
+        assert_eq!(builtin_modinfo("a.b.c=1").collect::<Vec<_>>(), [("a", "b.c", "1")]);
     }
 }

@@ -53,7 +53,8 @@ const fn word(effect: Option<Effect>) -> &'static str {
 
 impl Report {
     fn add(&mut self, series: Series, finding: Finding, places: &Places<'_>) {
-        let known = self.findings.iter_mut().find(|it| it.place == finding.place && it.first.rule.name == finding.rule.name);
+        let known =
+            self.findings.iter_mut().find(|it| it.place == finding.place && it.first.rule.name == finding.rule.name);
         match known {
             Some(known) => known.effects.push((series, finding.effect)),
             None => self.findings.push(Found {
@@ -94,7 +95,11 @@ impl Report {
         if let [word] = words[..] {
             return word.into();
         }
-        grouped(self.kernels.iter().copied()).iter().map(|(word, on)| format!("{word} on {on}")).collect::<Vec<_>>().join(", ")
+        grouped(self.kernels.iter().copied())
+            .iter()
+            .map(|(word, on)| format!("{word} on {on}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// For programs: all findings.
