@@ -57,6 +57,7 @@ fn guests_die_and_the_campaign_goes_on_the_same_however_it_is_cut() {
 
     let cut = Desk::new();
     run(campaign(&cut, &["--cases", "32"])).ends(0, &["32 cases"]);
+    run(campaign(&cut, &["--cases", "64"])).ends(2, &["there is a campaign", "--continue"]);
     run(campaign(&cut, &["--cases", "64", "--workers", "2", "--continue"])).ends(0, &["64 cases"]);
     assert_eq!(results(&state(&cut)), results(&at_once));
     run(campaign(&cut, &["--seed", "2", "--place", place(&cut).to_str().unwrap(), "--continue"]))
