@@ -46,8 +46,11 @@ fn state(desk: &Desk) -> State {
     State::read(&place(desk)).unwrap()
 }
 
+/// Cases of each class; of each entry its key, how many it counts and the first of them.
+type Results = (BTreeMap<Class, u64>, Vec<(String, u64, u64)>);
+
 /// What the cases gave, apart from what was run once more.
-fn results(state: &State) -> (BTreeMap<Class, u64>, Vec<(String, u64, u64)>) {
+fn results(state: &State) -> Results {
     let entries = state.tally.entries.iter().map(|(key, entry)| (key.clone(), entry.count, entry.index));
     (state.tally.classes.clone(), entries.collect())
 }
