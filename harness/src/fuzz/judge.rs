@@ -32,7 +32,7 @@ pub enum Class {
     AgreeReject,
     /// Both refuse it, the kernel for another reason.
     OtherReason,
-    /// We take it, the kernel does not, for what no file shows: a symbol that it does not have.
+    /// The kernel does not take it, for what no file shows: a symbol that it does not have.
     Beyond,
     /// We refuse it, the kernel takes it.
     Stricter,
@@ -93,13 +93,13 @@ impl Class {
             (Verdict::Danger(_), Answer::Returned(..)) => Self::Warned,
             (Verdict::Accept, Answer::Returned(result, _)) if has_accepted(*result) => Self::AgreeAccept,
             (Verdict::Reject(_), Answer::Returned(result, _)) if has_accepted(*result) => Self::Stricter,
+            (_, Answer::Returned(result, log)) if is_beyond(*result, log) => Self::Beyond,
             (Verdict::Reject(finding), Answer::Returned(result, log)) => match finding.effect {
                 Effect::Rejects { errno, log: ours } if *result == -i64::from(errno) && log.contains(ours) => {
                     Self::AgreeReject
                 }
                 _ => Self::OtherReason,
             },
-            (Verdict::Accept, Answer::Returned(result, log)) if is_beyond(*result, log) => Self::Beyond,
             (Verdict::Accept, Answer::Returned(..)) => Self::Laxer,
         }
     }
@@ -199,6 +199,7 @@ mod tests {
             (reject, refused(libc::ENOEXEC, "Invalid ELF header magic: != x"), Class::AgreeReject),
             (reject, refused(libc::ENOEXEC, "Invalid ELF header type: 2 != 1"), Class::OtherReason),
             (reject, refused(libc::EINVAL, "Invalid ELF header magic: != x"), Class::OtherReason),
+            (reject, refused(libc::ENOENT, "m: Unknown symbol x (err -2)"), Class::Beyond),
             (reject, returned(ACCEPTED, ""), Class::Stricter),
             (reject, Answer::Crashed("BUG".into()), Class::CrashMissed),
         ];
