@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Threads that wait for a mutex long enough to be looked at:
- *   holders=2   one holds it for hold_ms, the other waits for it
+ *   holders=2   one holds it while hold is set, the other waits for it
  *   holders=1   one takes it twice, and so waits for itself for ever
  * init does not wait for them; exit does.
  */
@@ -11,12 +11,13 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pid.h>
 #include <linux/sched/task.h>
 
 static unsigned int holders = 2;
 module_param(holders, uint, 0444);
-static unsigned int hold_ms = 1000;
-module_param(hold_ms, uint, 0444);
+static bool hold;
+module_param(hold, bool, 0644);
 
 static DEFINE_MUTEX(mutex_wait_lock);
 static DECLARE_COMPLETION(mutex_wait_held);
@@ -29,7 +30,8 @@ static int mutex_wait_hold(void *unused)
 	complete(&mutex_wait_held);
 	if (holders == 1)
 		mutex_lock(&mutex_wait_lock);
-	msleep(hold_ms);
+	while (READ_ONCE(hold))
+		msleep(10);
 	pr_info("mutex_wait: releases it\n");
 	mutex_unlock(&mutex_wait_lock);
 	return 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* exit takes a while, so that the module is seen going. */
+/* exit waits while it is told to hold, so that the module is seen going. */
 #include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/module.h>
 
-static unsigned int ms = 1000;
-module_param(ms, uint, 0444);
+static bool hold;
+module_param(hold, bool, 0644);
 
 static int __init slow_exit_init(void)
 {
@@ -15,11 +15,12 @@ static int __init slow_exit_init(void)
 
 static void __exit slow_exit_exit(void)
 {
-	msleep(ms);
+	while (READ_ONCE(hold))
+		msleep(10);
 	pr_info("slow_exit: exit\n");
 }
 
 module_init(slow_exit_init);
 module_exit(slow_exit_exit);
-MODULE_DESCRIPTION("Sleeps in its exit");
+MODULE_DESCRIPTION("Waits in its exit");
 MODULE_LICENSE("GPL");

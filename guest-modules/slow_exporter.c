@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Exports a symbol, and takes its time in init and exit; init then returns what it is told. */
+/* Exports a symbol, and waits in init and exit while it is told to hold; init then returns what it is told. */
 #include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/module.h>
 
-static unsigned int init_ms;
-module_param(init_ms, uint, 0444);
-static unsigned int exit_ms;
-module_param(exit_ms, uint, 0444);
+static bool hold_init;
+module_param(hold_init, bool, 0644);
+static bool hold_exit;
+module_param(hold_exit, bool, 0644);
 static int result;
 module_param(result, int, 0444);
 
@@ -20,14 +20,16 @@ EXPORT_SYMBOL_GPL(slow_exporter_value);
 
 static int __init slow_exporter_init(void)
 {
-	msleep(init_ms);
+	while (READ_ONCE(hold_init))
+		msleep(10);
 	pr_info("slow_exporter: init\n");
 	return result;
 }
 
 static void __exit slow_exporter_exit(void)
 {
-	msleep(exit_ms);
+	while (READ_ONCE(hold_exit))
+		msleep(10);
 }
 
 module_init(slow_exporter_init);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* init takes a while, so that the module is seen coming. */
+/* init waits while it is told to hold, so that the module is seen coming. */
 #include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/module.h>
 
-static unsigned int ms = 1000;
-module_param(ms, uint, 0444);
+static bool hold;
+module_param(hold, bool, 0644);
 
 static int __init slow_init_init(void)
 {
-	msleep(ms);
+	while (READ_ONCE(hold))
+		msleep(10);
 	pr_info("slow_init: init\n");
 	return 0;
 }
@@ -21,5 +22,5 @@ static void __exit slow_init_exit(void)
 
 module_init(slow_init_init);
 module_exit(slow_init_exit);
-MODULE_DESCRIPTION("Sleeps in its init");
+MODULE_DESCRIPTION("Waits in its init");
 MODULE_LICENSE("GPL");

@@ -152,17 +152,20 @@ pub fn apply(module: &[u8], damages: &[Damage]) -> (Vec<u8>, Vec<Label>) {
 }
 
 impl Place {
-    /// Writes another number, if the file still reaches this far and it is another.
-    pub fn set(&self, file: &mut [u8], value: Value) -> Option<Label> {
-        let file_len = file.len() as u64;
-        let field = file.get_mut(self.at..self.at + self.size)?;
+    /// The number, if the file reaches this far.
+    pub fn get(&self, file: &[u8]) -> Option<u64> {
+        let field = file.get(self.at..self.at + self.size)?;
         let mut bytes = [0; 8];
         bytes[..self.size].copy_from_slice(field);
-        let old =
-            if self.is_big { u64::from_be_bytes(bytes) >> (64 - 8 * self.size) } else { u64::from_le_bytes(bytes) };
-        let new = value.instead_of(old, self.size, file_len);
+        Some(if self.is_big { u64::from_be_bytes(bytes) >> (64 - 8 * self.size) } else { u64::from_le_bytes(bytes) })
+    }
+
+    /// Writes another number, if the file still reaches this far and it is another.
+    pub fn set(&self, file: &mut [u8], value: Value) -> Option<Label> {
+        let old = self.get(file)?;
+        let new = value.instead_of(old, self.size, file.len() as u64);
         let new_bytes = if self.is_big { (new << (64 - 8 * self.size)).to_be_bytes() } else { new.to_le_bytes() };
-        field.copy_from_slice(&new_bytes[..self.size]);
+        file[self.at..self.at + self.size].copy_from_slice(&new_bytes[..self.size]);
         (old != new).then_some(Label::Number { place: *self, old, new })
     }
 }

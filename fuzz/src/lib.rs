@@ -38,7 +38,7 @@ macro_rules! targets {
 }
 
 targets! {
-    elf modinfo symbols versions param edit signature module compressed depmod
+    elf modinfo symbols versions param edit check signature module compressed depmod
     trie pattern dep alias builtin builtin_modinfo modprobe_d depmod_d command_line proc_modules
     wire cpio deb822 deb
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use modrig_agent::wire::{
-    CONTENT_BYTES_MAX, Ending, FRAME_BYTES_MAX, FrameError, How, Job, Reply, Request, decode, encode, read,
+    CONTENT_BYTES_MAX, Ending, FRAME_BYTES_MAX, FrameError, How, Job, Numbered, Reply, Request, decode, encode, read,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -20,7 +20,7 @@ fn check_as<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) {
     assert!(rest.len() <= data.len() && data.ends_with(&rest));
     check_read(data, &messages);
     for message in &messages {
-        let mut frame = encode(message).expect("what came in a frame fits into one");
+        let mut frame = encode(message.0, &message.1).expect("what came in a frame fits into one");
         assert!(frame.len() <= FRAME_BYTES_MAX + 5);
         assert_eq!(decode::<T>(&mut frame).expect("a frame of ours is sound").as_ref(), Some(message));
         assert!(frame.is_empty());
@@ -34,7 +34,7 @@ fn check_as<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) {
 }
 
 /// All messages, what is left, and whether more may follow.
-fn all<T: DeserializeOwned>(data: &[u8]) -> (Vec<T>, Vec<u8>, bool) {
+fn all<T: DeserializeOwned>(data: &[u8]) -> (Vec<Numbered<T>>, Vec<u8>, bool) {
     let (mut buffer, mut messages) = (data.to_vec(), Vec::new());
     loop {
         match decode(&mut buffer) {
@@ -50,7 +50,7 @@ fn all<T: DeserializeOwned>(data: &[u8]) -> (Vec<T>, Vec<u8>, bool) {
 
 /// The blocking reader takes the same messages. It sets aside what a head announces, so only announcements that come
 /// true are tried.
-fn check_read<T: DeserializeOwned + PartialEq + Debug>(data: &[u8], messages: &[T]) {
+fn check_read<T: DeserializeOwned + PartialEq + Debug>(data: &[u8], messages: &[Numbered<T>]) {
     let mut source = data;
     for message in messages {
         assert_eq!(&read::<T>(&mut source).expect("the frame is sound"), message);
@@ -103,5 +103,6 @@ pub fn seeds() -> Vec<Seed> {
 }
 
 fn frames<T: Serialize>(messages: &[T]) -> Vec<u8> {
-    messages.iter().flat_map(|message| encode(message).expect("it is short")).collect()
+    let frame = |(number, message)| encode(number, message).expect("it is short");
+    (0..).zip(messages).flat_map(frame).collect()
 }

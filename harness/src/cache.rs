@@ -83,40 +83,49 @@ impl Cache {
     /// # Errors
     /// What `build` gives (nothing of it stays), or the cache's own file system errors.
     pub fn entry(&self, kind: &str, key: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
-        self.sound_entry(kind, key, |_| Ok(()), |place, _| build(place))
+        self.sound_entry(kind, key, |_| Ok(()), |place, _| build(place)).map(|(place, ())| place)
     }
 
     /// The entry `kind/key` if it is there and `check` finds nothing wrong with it; else it is made anew, and `build`
-    /// is told what was wrong.
+    /// is told what was wrong. Comes with what `check` has found.
     ///
     /// # Errors
-    /// As [`Cache::entry`].
-    pub fn sound_entry(
+    /// As [`Cache::entry`], or what was made is not sound either.
+    pub fn sound_entry<T>(
         &self,
         kind: &str,
         key: &str,
-        check: impl Fn(&Path) -> Result<(), String>,
+        check: impl Fn(&Path) -> Result<T, String>,
         build: impl FnOnce(&Path, Option<&str>) -> Result<()>,
-    ) -> Result<PathBuf> {
+    ) -> Result<(PathBuf, T)> {
         let place = self.root.join(kind).join(key);
-        if self.hold(&place) && check(&place).is_ok() {
-            return Ok(place);
+        if self.hold(&place)
+            && let Ok(found) = check(&place)
+        {
+            return Ok((place, found));
         }
         let _lock = self.lock(&format!("{kind}-{key}"))?;
         let mut wrong = None;
         if self.hold(&place) {
             match check(&place) {
-                Ok(()) => return Ok(place),
+                Ok(found) => return Ok((place, found)),
                 Err(why) => wrong = Some(why),
             }
         }
+        self.make(&place, |place| build(place, wrong.as_deref()))?;
+        let found = check(&place).map_err(|why| Error::new(format!("`{}` is damaged: {why}", place.display())))?;
+        Ok((place, found))
+    }
+
+    /// Makes an entry whose lock is held.
+    fn make(&self, place: &Path, build: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let staging = self.staging()?;
-        build(staging.path(), wrong.as_deref())?;
-        self.put(staging, &place)?;
-        if prune::may_go(&place) {
+        build(staging.path())?;
+        self.put(staging, place)?;
+        if prune::may_go(place) {
             self.prune(&self.limits);
         }
-        Ok(place)
+        Ok(())
     }
 
     /// Makes `kind/key` anew, in the place of what may be there.
@@ -124,7 +133,10 @@ impl Cache {
     /// # Errors
     /// As [`Cache::entry`].
     pub fn replace(&self, kind: &str, key: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
-        self.sound_entry(kind, key, |_| Err(String::new()), |place, _| build(place))
+        let place = self.root.join(kind).join(key);
+        let _lock = self.lock(&format!("{kind}-{key}"))?;
+        self.make(&place, build)?;
+        Ok(place)
     }
 
     /// The entry `kind/key`, if it is there.
@@ -322,7 +334,7 @@ mod tests {
             told.borrow_mut().push(wrong.map(str::to_owned));
             fs::write(place.join("file"), "whole").context(|| "w")
         };
-        let place = cache().sound_entry("guest", "key", check, build).unwrap();
+        let (place, ()) = cache().sound_entry("guest", "key", check, build).unwrap();
         fs::write(place.join("file"), "spoilt").unwrap();
         let user = cache();
         assert!(user.find("guest", "key").is_some());

@@ -1,8 +1,10 @@
 //! The command line: arguments become one job, its result an exit code.
 
 mod behaviours;
+mod bench;
 mod cache;
 mod doctor;
+mod fuzz;
 mod report;
 mod shell;
 mod triage;
@@ -14,26 +16,25 @@ use std::{
 };
 
 use anstream::{print, println};
-use clap::{Args, Parser, Subcommand, ValueEnum as _};
+use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    bench::{self, boot, case, memory, modutils},
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
     interrupt,
     kept::Keep,
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
-    machine::Machine,
     peers::Peers,
     progress::Progress,
-    report::{Record, Totals, Verdict, collection::Collection, sweep, terminal},
+    report::{Record, Totals, Verdict, collection::Collection, terminal},
     run::Rig,
     scenario::Scenario,
     scenarios,
     suite::{self, Event, Part, Suite},
     toolset::{self, Toolset},
     vm::accel::Choice,
+    whole,
 };
 
 /// A test rig for the Linux kernel-module mechanism on real kernels.
@@ -75,10 +76,10 @@ enum Command {
     },
     /// Show what holds on which kernel, statement by statement, as Markdown: docs/behaviours.md
     Behaviours(behaviours::BehavioursArgs),
-    /// List, fetch and update kernels
+    /// List, fetch, build and update kernels
     Kernels {
         #[command(subcommand)]
-        command: ListCommand,
+        command: KernelsCommand,
     },
     /// List, fetch and update what modutils is compared with: kmod, busybox, whole trees of modules
     Peers {
@@ -103,10 +104,15 @@ enum Command {
         #[command(subcommand)]
         command: CompareCommand,
     },
+    /// Fuzz the kernel's own module loader
+    Fuzz {
+        #[command(subcommand)]
+        command: fuzz::Command,
+    },
     /// Measure this rig against a bare QEMU, and modutils against kmod
     Bench {
         #[command(subcommand)]
-        command: BenchCommand,
+        command: bench::Command,
     },
 }
 
@@ -123,7 +129,7 @@ struct RunArgs {
     /// Leave out the scenarios that need a kernel with drivers; those kernels are 600 MB to fetch, the others 190 MB
     #[arg(long)]
     no_drivers: bool,
-    /// How many guests run at once [default: two for each processor, since guests often sleep]
+    /// How many guests run at once [default: three for each processor, since guests often sleep]
     #[arg(short, long)]
     jobs: Option<usize>,
     /// Keep the guests of failing cases, so many at most, for `modrig shell --resume CASE`
@@ -193,10 +199,22 @@ struct ShellArgs {
 }
 
 #[derive(Debug, Subcommand)]
+enum KernelsCommand {
+    #[command(flatten)]
+    List(ListCommand),
+    /// Build what is named from Debian's source, all that the list has to build when nothing is: two processors need 5 to
+    /// 10 minutes for each, and 2 GB of disk meanwhile
+    Build {
+        /// Names from the list
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum ListCommand {
     /// Show the list: name, release, suite, whether it is here
     List,
-    /// Fetch what is named, all when nothing is
+    /// Fetch what is named, when nothing is all but what must be built
     Fetch {
         /// Names from the list
         names: Vec<String>,
@@ -222,45 +240,6 @@ enum CompareCommand {
         #[arg(long)]
         full: bool,
         /// Only these cases: parts of `tool/input/what`
-        filters: Vec<String>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum BenchCommand {
-    /// Cold boot to Ready, and restore to the first answer, beside the fastest bare boot
-    Boot {
-        /// Kernels to measure; all of the matrix when none is given
-        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
-        kernels: Vec<String>,
-        /// How often each way
-        #[arg(short = 'n', long, default_value_t = 5)]
-        rounds: usize,
-    },
-    /// Memory of each case at its peak, and saved guests on disk; exit code 1 above 400 MB for a case or 150 MB for a
-    /// kernel's guests
-    Memory {
-        /// Kernels to measure; all of the matrix when none is given
-        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
-        kernels: Vec<String>,
-        /// Only these scenarios: parts of `group::name`
-        filters: Vec<String>,
-    },
-    /// One isolated case from the start of `modrig` to its verdict, beside the same case on a guest booted for it
-    Case {
-        /// Kernels to measure; all of the matrix when none is given
-        #[arg(short, long = "kernel", value_name = "KERNEL", value_delimiter = ',')]
-        kernels: Vec<String>,
-        /// How often each way
-        #[arg(short = 'n', long, default_value_t = 11)]
-        rounds: usize,
-    },
-    /// Our module tools beside the real kmod, on all modules of a kernel
-    Modutils {
-        /// How often each
-        #[arg(short = 'n', long, default_value_t = 5)]
-        rounds: usize,
-        /// Only these: parts of a row's name
         filters: Vec<String>,
     },
 }
@@ -295,24 +274,13 @@ impl Cli {
             }
             Command::Shell(args) => self.global.shell(args)?,
             Command::Cache { command } => return cache::run(&self.global.cache()?, command),
+            Command::Fuzz { command } => return fuzz::run(&self.global, command),
             Command::Triage(args) => return triage::run(args),
             Command::Doctor => return Ok(doctor::run(&self.global)),
             Command::Compare { command: CompareCommand::Kmod { full, filters, .. } } => {
                 return self.global.compare_kmod(if *full { Extent::Full } else { Extent::Quick }, filters);
             }
-            Command::Bench { command: BenchCommand::Modutils { rounds, filters } } => {
-                println!("median of {rounds}\n{}", modutils::HEADING);
-                modutils::run(&self.global.store()?, *rounds, filters, |row| println!("{row}"))?;
-            }
-            Command::Bench { command: BenchCommand::Memory { kernels, filters } } => {
-                return self.global.bench_memory(kernels, filters);
-            }
-            Command::Bench { command: BenchCommand::Case { kernels, rounds } } => {
-                self.global.bench_case(kernels, *rounds)?;
-            }
-            Command::Bench { command: BenchCommand::Boot { kernels, rounds } } => {
-                self.global.bench_boot(kernels, *rounds)?;
-            }
+            Command::Bench { command } => return bench::run(&self.global, command),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -354,10 +322,10 @@ impl Global {
         for path in kernels.iter().filter(|name| name.contains('/')) {
             rig.store.resolve(&catalog, path)?;
         }
-        let jobs = args.jobs.unwrap_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from));
+        let jobs = args.jobs.unwrap_or_else(|| 3 * thread::available_parallelism().map_or(1, usize::from));
         let bar = rig.store.progress.count("cases", cases.len() as u64);
         let suite = Suite { cases, jobs, earlier: args.earlier() };
-        sweep(&args.records);
+        whole::sweep(&args.records);
         let unwritten = std::sync::Mutex::new(None);
         let records = suite.run(&rig, |event| match event {
             Event::Prepared(name, machine, Ok(prepared)) => {
@@ -406,9 +374,24 @@ impl Global {
         Ok(Store { cache: self.cache()?, progress: Progress::new(), options: self.fetch.clone() })
     }
 
-    fn kernels(&self, command: &ListCommand) -> Result<()> {
-        let beside = self.catalog.as_ref().map(|list| list.with_extension("lock"));
-        self.on_list(&self.catalog()?, command, &beside.unwrap_or_else(|| "harness/kernels.lock".into()))
+    fn kernels(&self, command: &KernelsCommand) -> Result<()> {
+        let catalog = self.catalog()?;
+        match command {
+            KernelsCommand::List(command) => {
+                let beside = self.catalog.as_ref().map(|list| list.with_extension("lock"));
+                self.on_list(&catalog, command, &beside.unwrap_or_else(|| "harness/kernels.lock".into()))
+            }
+            KernelsCommand::Build { names } => self.build(&catalog, names),
+        }
+    }
+
+    fn build(&self, catalog: &Kernels, names: &[String]) -> Result<()> {
+        let store = self.store()?;
+        for name in to_build(catalog, names)? {
+            let (release, place) = store.obtain(catalog, &name)?;
+            println!("{name}: {release} is here, with its symbols in {}", place.join("System.map").display());
+        }
+        Ok(())
     }
 
     /// Does something with a list of sets of packages, whose lock file is at `lock` unless the user names another.
@@ -422,7 +405,8 @@ impl Global {
                 Ok(())
             }
             ListCommand::Fetch { names } => {
-                for name in known(catalog, names)? {
+                let ready_made = || catalog.ready_made().map(str::to_owned).collect();
+                for name in if names.is_empty() { ready_made() } else { known(catalog, names)? } {
                     let (release, _) = store.obtain(catalog, &name)?;
                     println!("{name}: {release} is here");
                 }
@@ -444,44 +428,6 @@ impl Global {
         print!("{}", report.text());
         Ok(ExitCode::from(u8::from(!report.is_clean())))
     }
-
-    fn bench_memory(&self, kernels: &[String], filters: &[String]) -> Result<ExitCode> {
-        let (rig, scenarios) = (self.rig()?, select(filters)?);
-        println!("MB at the peak of the most expensive case\n{}", memory::HEADING);
-        let mut within = true;
-        for name in columns(&rig.catalog, kernels)? {
-            let row = memory::kernel(&rig, &name, &scenarios)?;
-            println!("{row}");
-            within &= row.is_within_limits();
-        }
-        Ok(ExitCode::from(u8::from(!within)))
-    }
-
-    fn bench_case(&self, kernels: &[String], rounds: usize) -> Result<()> {
-        let accel = self.accel.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let mut options = vec![format!("--accel={accel}")];
-        options.extend(self.cache.iter().map(|cache| format!("--cache={}", cache.display())));
-        options.extend(self.catalog.iter().map(|list| format!("--kernels={}", list.display())));
-        println!("{}, as a whole process: median of {rounds}, the least, CPU; a boot in copies", case::CASE);
-        println!("{}", case::HEADING);
-        for name in columns(&self.catalog()?, kernels)? {
-            println!("{}", case::row(&name, &case::runs(&name, &options, rounds)?));
-        }
-        Ok(())
-    }
-
-    fn bench_boot(&self, kernels: &[String], rounds: usize) -> Result<()> {
-        let rig = self.rig()?;
-        println!("seconds, median of {rounds} (ratio to bare)");
-        println!("{:8} {:>8} {:>16} {:>16}", "kernel", "bare", "ready", "restore+answer");
-        for name in columns(&rig.catalog, kernels)? {
-            let prepared = rig.prepare(&name, Machine::DEFAULT)?;
-            let boots = boot::boots(&rig.host, &prepared, rounds)?;
-            let [bare, ready, restore] = [&boots.bare, &boots.ready, &boots.restore].map(|times| bench::median(times));
-            println!("{name:8} {bare:8.3} {ready:8.3} ({:4.2}x) {restore:8.3} ({:4.2}x)", ready / bare, restore / bare);
-        }
-        Ok(())
-    }
 }
 
 /// The kernels that were given, or all columns of the matrix.
@@ -490,6 +436,20 @@ fn columns(catalog: &Kernels, names: &[String]) -> Result<Vec<String>> {
         [] => Ok(catalog.columns().map(str::to_owned).collect()),
         names => known(catalog, names),
     }
+}
+
+/// The kernels that were given, or all that are built here.
+fn to_build(catalog: &Kernels, names: &[String]) -> Result<Vec<String>> {
+    let built: Vec<String> = catalog.built().map(str::to_owned).collect();
+    let help = |error: Error| error.help(format!("those that are built here are {}", built.join(", ")));
+    if built.is_empty() {
+        return Err(Error::usage("the list has no kernel that is built here"));
+    }
+    for name in names.iter().filter(|name| !built.contains(name)) {
+        catalog.check(name)?;
+        return Err(help(Error::usage(format!("kernel {name} is not built here: `modrig run -k {name}` fetches it"))));
+    }
+    Ok(if names.is_empty() { built } else { names.to_owned() })
 }
 
 /// The names that were given, or all of the list.

@@ -47,7 +47,7 @@ const ENVIRONMENT: [(&str, &str); 3] = [("HOME", "/"), ("TERM", "linux"), ("PATH
 /// Where the kernel finds its helper.
 const MODPROBE_PATH: &str = "/proc/sys/kernel/modprobe";
 
-/// Longest [`Guest::eventually`] waits.
+/// Longest [`Guest::eventually`] waits on an idle machine.
 const EVENTUALLY: Duration = Duration::from_secs(20);
 
 /// A guest with nothing loaded yet.
@@ -318,13 +318,16 @@ impl Guest {
         Ok(Returned { what: running.what, how: ending.how, raw: ending.raw.last().copied() })
     }
 
-    /// Begins a `finit_module` and waits until the module's init is about to run, or runs.
+    /// Begins a `finit_module` and waits until the module's init sleeps.
     ///
     /// # Errors
     /// It is never seen coming, or as [`Guest::load`].
     pub fn load_until_coming(&mut self, name: &str, params: &str) -> Check<Running> {
         let running = self.start_load(name, params)?;
         self.eventually(&format!("{name} is coming"), |guest| guest.state_is(name, "coming"))?;
+        // Its files in /sys come a moment later, and then init.
+        self.eventually(&format!("{name} is in /sys"), |guest| guest.exists(&format!("/sys/module/{name}/refcnt")))?;
+        self.waits_in_its_call(&running)?;
         Ok(running)
     }
 
@@ -336,6 +339,30 @@ impl Guest {
         let running = self.start_unload(name)?;
         self.eventually(&format!("{name} is going"), |guest| guest.state_is(name, "going"))?;
         Ok(running)
+    }
+
+    /// Waits until a load that was begun sleeps in its system call, because it waits for something.
+    ///
+    /// # Errors
+    /// It never does, or the guest is in trouble.
+    pub fn waits_in_its_call(&mut self, running: &Running) -> Check {
+        const LOADS: [i64; 2] = [libc::SYS_init_module, libc::SYS_finit_module];
+        let file = format!("/proc/{}/syscall", running.pid);
+        self.eventually(&format!("{} waits", running.what), |guest| {
+            let text = guest.read_bytes(&file)?.unwrap_or_default();
+            let number = String::from_utf8_lossy(&text).split(' ').next().and_then(|number| number.parse().ok());
+            Ok(number.is_some_and(|number| LOADS.contains(&number)))
+        })
+    }
+
+    /// Lets a module go on whose init or exit waits as long as this parameter is set.
+    ///
+    /// # Errors
+    /// It has no such parameter, or the guest is in trouble.
+    pub fn let_go(&mut self, module: &str, parameter: &str) -> Check {
+        let file = format!("/sys/module/{module}/parameters/{parameter}");
+        self.eventually(&format!("{file} is there"), |guest| guest.exists(&file))?;
+        self.write(&file, "N")
     }
 
     /// Whether a job is still at work two seconds from now.
@@ -604,11 +631,14 @@ impl Guest {
     /// # Errors
     /// It does not within 20 s of the host's time, or the guest is in trouble.
     pub fn eventually(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> Check<bool>) -> Check {
-        let begun = Instant::now();
+        let (begun, mut limit) = (Instant::now(), EVENTUALLY);
         let mut pause = Duration::from_millis(5);
         while !holds(self)? {
-            if begun.elapsed() > EVENTUALLY {
-                return Err(Stop::failed(format!("within {EVENTUALLY:?} this never held: {what}")));
+            if begun.elapsed() > limit {
+                limit = limit.max(self.vm.patience(EVENTUALLY));
+            }
+            if begun.elapsed() > limit {
+                return Err(Stop::failed(format!("within {limit:.0?} this never held: {what}")));
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(200));
@@ -754,7 +784,7 @@ impl Guest {
             _ => 1,
         };
         match self.ask(&Request::Start(job))? {
-            Reply::Started { job, .. } => Ok(Running { id: job, what, calls, ending: None }),
+            Reply::Started { job, pid } => Ok(Running { id: job, pid, what, calls, ending: None }),
             other => Err(unexpected(&what, &other)),
         }
     }

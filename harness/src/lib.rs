@@ -14,6 +14,7 @@
 //! - [`scenarios`], [`literature`]: the scenarios; what else the articles say
 //! - [`compare`]: our module tools beside the real kmod
 //! - [`kept`], [`run`], [`suite`]: guests as their cases left them, one case, many cases
+//! - [`fuzz`]: campaigns of broken modules against a kernel's loader
 //! - [`report`], [`behaviours`], [`mod@bench`], [`cli`]: what people see
 
 pub mod behaviour;
@@ -27,6 +28,7 @@ pub mod compare;
 pub mod console;
 pub mod errno;
 pub mod error;
+pub mod fuzz;
 pub mod guest;
 pub mod image;
 pub mod interrupt;
@@ -50,3 +52,4 @@ pub mod text;
 pub mod toolset;
 pub mod triage;
 pub mod vm;
+pub mod whole;

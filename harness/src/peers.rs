@@ -86,7 +86,7 @@ impl Line for PeerLine {
         }
     }
 
-    fn finish(&self, _: &Path) -> Result<()> {
+    fn finish(&self, _: &Store, _: &Locked, _: &Path) -> Result<()> {
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 /// # Errors
 /// It cannot be started, or the user asked to stop: then its whole process group is killed.
 pub fn run(what: &str, command: Expression) -> Result<Output> {
-    Ok(run_within(what, command, Duration::MAX)?.expect("no time is that long"))
+    run_beside(what, command, || ())
 }
 
 /// As [`run`], for so long at most; `None` when it had to be killed.
@@ -27,6 +27,18 @@ pub fn run(what: &str, command: Expression) -> Result<Output> {
 /// # Errors
 /// As [`run`].
 pub fn run_within(what: &str, command: Expression, limit: Duration) -> Result<Option<Output>> {
+    wait(what, command, limit, || ())
+}
+
+/// As [`run`], and does something meanwhile, some times in each second.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_beside(what: &str, command: Expression, meanwhile: impl FnMut()) -> Result<Output> {
+    Ok(wait(what, command, Duration::MAX, meanwhile)?.expect("no time is that long"))
+}
+
+fn wait(what: &str, command: Expression, limit: Duration, mut meanwhile: impl FnMut()) -> Result<Option<Output>> {
     let begun = Instant::now();
     let handle = tied(command).stdin_null().unchecked().start().context(|| format!("cannot start {what}"))?;
     loop {
@@ -34,6 +46,7 @@ pub fn run_within(what: &str, command: Expression, limit: Duration) -> Result<Op
         if let Some(output) = handle.wait_timeout(pause).context(|| format!("cannot wait for {what}"))? {
             return Ok(Some(output.clone()));
         }
+        meanwhile();
         if interrupt::asked() || begun.elapsed() >= limit {
             for leader in handle.pids() {
                 // SAFETY: kill takes two numbers. The child has not been waited for, so its number is still its own.

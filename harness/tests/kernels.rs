@@ -1,5 +1,8 @@
 //! Kernels and peers from an archive that these tests make: what happens when it is whole, broken, lying or gone.
 
+#[path = "common/package.rs"]
+mod package;
+
 use std::{
     collections::HashMap,
     fs,
@@ -12,12 +15,14 @@ use std::{
 };
 
 use modrig::{
-    cache::{Cache, Digest},
+    cache::Cache,
     error::{Blame, Error},
-    kernel::{FetchOptions, Headers, Kernel, Kernels, Store},
+    kernel::{FetchOptions, Headers, Kernel, Kernels, Store, buildroot::Recipe},
     peers::Peers,
     progress::Progress,
 };
+
+use package::{deb, sha256};
 
 const LINE: &str = "\"9.1\" = { suite = \"trixie-backports\", flavour = \"cloud-amd64\", compiler = \"gcc-14\" }\n";
 
@@ -124,22 +129,6 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     stream.write_all(&body[from..sent])
 }
 
-/// A `.deb` with these files.
-fn deb(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, format!("./{name}"), *bytes).unwrap();
-    }
-    let data = tar.into_inner().unwrap().finish().unwrap();
-    let mut deb = ar::Builder::new(Vec::new());
-    deb.append(&ar::Header::new(b"debian-binary".to_vec(), 4), &b"2.0\n"[..]).unwrap();
-    deb.append(&ar::Header::new(b"data.tar.gz".to_vec(), data.len() as u64), &data[..]).unwrap();
-    deb.into_inner().unwrap()
-}
-
 /// A `bzImage` around an ELF file that has nothing in it, not even a PVH entry.
 fn vmlinuz() -> Vec<u8> {
     let mut elf = [0; 64];
@@ -183,10 +172,6 @@ fn release(number: u32) -> Release {
     ];
     let packages = parts.map(|(name, depends, deb)| (format!("pool/{name}_{version}.deb"), name, depends, deb)).into();
     Release { version, packages }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Digest::of_stream(bytes).unwrap().to_string()
 }
 
 impl Release {
@@ -337,9 +322,9 @@ fn a_fetched_kernel_is_whole_and_needs_no_network_again() {
     let mut setting = Setting::new();
     let kernel = setting.resolve().unwrap();
     assert_release(&kernel, 1);
-    let Headers::Debian { suite, compiler, root } = &kernel.headers else { panic!("{:?}", kernel.headers) };
-    assert_eq!((&**suite, &**compiler), ("trixie", "gcc-14"));
-    let header = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let Headers::Rooted { recipe, place } = &kernel.headers else { panic!("{:?}", kernel.headers) };
+    assert_eq!(*recipe, Recipe::for_modules("trixie", "gcc-14"));
+    let header = |path: &str| fs::read_to_string(place.join(path)).unwrap();
     assert_eq!(header("usr/src/linux-headers-9.1.1+deb13-cloud-amd64/Makefile"), "own");
     assert_eq!(header("usr/src/linux-headers-9.1.1+deb13-common/Makefile"), "common");
     assert_eq!(header("usr/lib/linux-kbuild-9.1.1/scripts/basic/fixdep"), "tool");

@@ -75,7 +75,7 @@ macro_rules! lies {
     ($($name:ident: $file:literal),* $(,)?) => { $(
         fn $name(guest: &mut Guest) -> Check {
             guest.read(concat!("/lie/", $file))?;
-            // What it sends too much is noticed when it is asked again, if it has come by then: answers have no numbers.
+            // What it sends too much is noticed when it is asked again, most precisely if it has come by then.
             thread::sleep(Duration::from_millis(500));
             guest.file_is("/truth", "the truth")
         }
@@ -88,6 +88,12 @@ lies! {
     other_kind: "other-kind", ready_again: "ready-again", ended: "ended", many_names: "many-names",
     unasked: "answers-nobody-asked-for", flood: "flood-of-answers", console: "flood-of-console",
     false_splat: "false-splat",
+}
+
+/// What looks like an answer comes when the next thing has been asked.
+fn late(guest: &mut Guest) -> Check {
+    guest.read("/lie/late-answer")?;
+    guest.file_is("/truth", "the truth")
 }
 
 /// The liar says that a job of another number began, and knows none when asked for it.
@@ -110,6 +116,7 @@ fn a_lie_on_the_wire_breaks_its_case_alone() {
         (scenario!(ended), "reading /lie/ended: the agent answers Ended"),
         (scenario!(many_names), "reading /lie/many-names: the agent answers Names"),
         (scenario!(unasked), "bytes that nobody asked for"),
+        (scenario!(late), "that nobody asked for"),
         (scenario!(flood), "bytes that nobody asked for"),
         (scenario!(other_job), "loading anything: the agent answers Started"),
     ];

@@ -13,25 +13,35 @@ pub type Entry<'a, 'package> = tar::Entry<'a, BufReader<Box<dyn Read + 'package>
 ///
 /// # Errors
 /// The package is damaged, or `visit` failed.
-pub fn visit(
-    package: impl Read,
-    mut visit: impl FnMut(&Path, &mut Entry<'_, '_>) -> io::Result<()>,
-) -> io::Result<bool> {
+pub fn visit(package: impl Read, visit: impl FnMut(&Path, &mut Entry<'_, '_>) -> io::Result<()>) -> io::Result<bool> {
     let mut archive = ar::Archive::new(package);
     while let Some(member) = archive.next_entry() {
         let member = member?;
         let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
         let Some(packing) = name.strip_prefix("data.tar") else { continue };
-        let mut data = tar::Archive::new(BufReader::with_capacity(1 << 16, decompressor(packing, member)?));
-        data.set_preserve_mtime(false);
-        for entry in data.entries()? {
-            let mut entry = entry?;
-            let path = inside(&entry.path()?);
-            visit(&path, &mut entry)?;
-        }
+        visit_tar(packing, member, visit)?;
         return Ok(true);
     }
     Ok(false)
+}
+
+/// The same for each file of a packed `tar`. How it is packed is told as the end of its name: `.xz`, or nothing.
+///
+/// # Errors
+/// It is damaged, packed in an unknown way, or `visit` failed.
+pub fn visit_tar(
+    packing: &str,
+    packed: impl Read,
+    mut visit: impl FnMut(&Path, &mut Entry<'_, '_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut data = tar::Archive::new(BufReader::with_capacity(1 << 16, decompressor(packing, packed)?));
+    data.set_preserve_mtime(false);
+    for entry in data.entries()? {
+        let mut entry = entry?;
+        let path = inside(&entry.path()?);
+        visit(&path, &mut entry)?;
+    }
+    Ok(())
 }
 
 /// The path without its root and without steps upwards.

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 /// Kinds of entries that modrig makes again by itself, within seconds each. Compiled modules are not among them: they
 /// are small, and take longer.
-const REMADE: [&str; 5] = ["guest", "image", "kept", "memo", "program"];
+const REMADE: [&str; 6] = ["guest", "image", "kept", "log", "memo", "program"];
 
 /// Directories of the cache that hold no entries.
 const OTHERS: [&str; 4] = ["dropped", "locks", "tmp", "runs"];

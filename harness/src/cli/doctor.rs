@@ -9,8 +9,10 @@ use super::Global;
 use crate::{
     cache::Cache,
     error::FULL,
-    kernel::mirror,
-    module::buildroot::{self, Door},
+    kernel::{
+        buildroot::{self, Door},
+        mirror,
+    },
     vm::{Qemu, accel},
 };
 
@@ -34,6 +36,7 @@ pub(super) fn run(global: &Global) -> ExitCode {
         ("QEMU", qemu()),
         ("acceleration", acceleration(global)),
         ("cache", cache(global)),
+        ("built kernels", built(global)),
         ("archive", archive(global)),
         ("signatures", program("gpgv", "verifies the indexes that `modrig kernels update` reads", "gpgv")),
         ("build roots", program("mmdebstrap", "makes the roots that guest modules are built in", "mmdebstrap")),
@@ -84,6 +87,22 @@ fn cache(global: &Global) -> Finding {
         Some(free) => Good(format!("{place}, {:.1} GB free", gb(free))),
         None => Poor(format!("{place}; how much is free there cannot be told")),
     }
+}
+
+/// Which of the kernels that are built here are built.
+fn built(global: &Global) -> Finding {
+    let found = global.catalog().and_then(|catalog| Ok((global.cache()?, catalog)));
+    let (cache, catalog) = match found {
+        Ok(found) => found,
+        Err(error) => return Bad(error.chain(), error.advice().unwrap_or_default().to_owned()),
+    };
+    let rows: Vec<_> =
+        catalog.rows(&cache).into_iter().filter(|row| catalog.built().any(|name| name == row.name)).collect();
+    let states: Vec<String> = rows.iter().map(|row| format!("{} is {}", row.name, row.state)).collect();
+    Good(match states.is_empty() {
+        true => "the list has none".into(),
+        false => format!("{} (`modrig kernels build NAME`, or its first use)", states.join(", ")),
+    })
 }
 
 fn gb(bytes: u64) -> f64 {

@@ -10,7 +10,8 @@ use clap::Args;
 
 use crate::{
     error::Result,
-    report::{Totals, collection::Collection, compare::Comparison, html, junit, markdown, terminal, write},
+    report::{Totals, collection::Collection, compare::Comparison, html, junit, markdown, terminal},
+    whole,
 };
 
 /// Files to make of records.
@@ -90,8 +91,8 @@ fn compare(before: &PathBuf, after: &PathBuf, markdown: Option<&PathBuf>) -> Res
     Ok(worst(comparison.exit_code(), &[&before, &after]))
 }
 
-fn write_and_say(file: &Path, text: &str) -> Result<()> {
-    write(file, text)?;
+pub(super) fn write_and_say(file: &Path, text: &str) -> Result<()> {
+    whole::write(file, text.as_bytes())?;
     println!("written: {}", file.display());
     Ok(())
 }

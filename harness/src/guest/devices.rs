@@ -3,7 +3,11 @@
 use modrig_agent::call::HOTPLUG_LOG;
 
 use super::{Guest, helper};
-use crate::{check::Check, machine::Device};
+use crate::{
+    check::Check,
+    machine::Device,
+    vm::{Trouble, Vm},
+};
 
 impl Guest {
     /// Gives the machine a device, under a name for [`Guest::unplug`].
@@ -11,7 +15,7 @@ impl Guest {
     /// # Errors
     /// The guest is in trouble.
     pub fn plug(&mut self, device: Device, id: &str) -> Check {
-        Ok(self.vm.plug(device, id)?)
+        self.at_the_machine(format!("plug in a {device} as {id}"), |vm| vm.plug(device, id))
     }
 
     /// Starts a listener that runs modprobe for every device that appears from now on, as udev does.
@@ -36,6 +40,14 @@ impl Guest {
     /// # Errors
     /// The guest is in trouble.
     pub fn unplug(&mut self, id: &str) -> Check {
-        Ok(self.vm.unplug(id)?)
+        self.at_the_machine(format!("take {id} away"), |vm| vm.unplug(id))
+    }
+
+    /// Does something from outside the guest, and writes it down as a step.
+    fn at_the_machine(&mut self, action: String, act: impl FnOnce(&mut Vm) -> Result<(), Trouble>) -> Check {
+        let at_ms = self.transcript.now_ms();
+        let result = act(&mut self.vm);
+        self.transcript.changed(at_ms, action, result.is_ok());
+        Ok(result?)
     }
 }

@@ -22,6 +22,7 @@ pub fn same(what: &str, seen: &str, expected: &str) -> Check {
 #[derive(Debug)]
 pub struct Running {
     pub(super) id: JobId,
+    pub(super) pid: u32,
     pub(super) what: String,
     /// How many system calls it makes when none fails; 0 for a program.
     pub(super) calls: usize,

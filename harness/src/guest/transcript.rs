@@ -140,6 +140,15 @@ impl Transcript {
         }
     }
 
+    /// Writes down what was done to the machine itself, begun at `at_ms`, and whether it could be done.
+    pub(super) fn changed(&mut self, at_ms: u64, action: String, could: bool) {
+        let mut step = Step { at_ms, took_ms: self.now_ms().saturating_sub(at_ms), ..Step::new(Kind::Change, action) };
+        if !could {
+            step.result = "failed".into();
+        }
+        self.add(step);
+    }
+
     /// What was read last is a call of our helper.
     pub(super) fn was_call(&mut self, call: &Call) {
         if let Some(step) = self.steps.last_mut() {
@@ -244,6 +253,7 @@ fn job_step(job: &Job) -> Step {
         Job::DeleteModule { name, flags } => {
             Step::new(Kind::Call, format!("delete_module({name:?}, {})", delete_flags(*flags)))
         }
+        Job::Campaign { .. } => Step::new(Kind::Call, "a campaign".into()),
         Job::Calls(calls) => Step::new(Kind::Call, calls.iter().map(system_call).collect::<Vec<_>>().join("; ")),
     }
 }

@@ -2,7 +2,7 @@
 //! archive's signature.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Write as _},
     path::{Path, PathBuf},
     thread,
@@ -253,15 +253,4 @@ fn digest_of_index<'a>(release: &'a Stanza, uri: &str) -> Result<(&'a str, &'a s
         })
         .next()
         .ok_or_else(|| Error::new(format!("`{uri}` names no index of main for amd64")))
-}
-
-/// Writes a whole file that appears at once.
-pub(super) fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let failed = || format!("cannot write `{}`", path.display());
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory).context(failed)?;
-    file.write_all(text.as_bytes()).context(failed)?;
-    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).context(failed)?;
-    file.persist(path).context(failed)?;
-    Ok(())
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use debfile::control::Index;
 
-use super::version_of;
+use super::{Store, version_of};
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, Result},
@@ -43,7 +43,12 @@ pub trait Line: DeserializeOwned + Sync {
     ///
     /// # Errors
     /// The packages are not what they should be.
-    fn finish(&self, place: &Path) -> Result<()>;
+    fn finish(&self, store: &Store, locked: &Locked, place: &Path) -> Result<()>;
+
+    /// Whether that is a compilation, which nobody gets who did not ask for it by name.
+    fn is_built(&self) -> bool {
+        false
+    }
 }
 
 /// A release and the packages it is made of.
@@ -133,6 +138,11 @@ impl<L: Line> Catalog<L> {
         self.lines.keys().map(|Series(_, name)| name.as_str())
     }
 
+    /// Names of what needs no compilation.
+    pub fn ready_made(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter(|(_, line)| !line.is_built()).map(|(Series(_, name), _)| name.as_str())
+    }
+
     /// That a name is known; what looks like a path is left for later.
     ///
     /// # Errors
@@ -181,7 +191,11 @@ impl<L: Line> Catalog<L> {
                 release: locked.map_or("not locked".into(), |locked| locked.release.clone()),
                 suite: line.suite().to_owned(),
                 megabytes: locked.map_or(0, |locked| locked.size().div_ceil(1_000_000)),
-                here,
+                state: match here {
+                    true => "here",
+                    false if line.is_built() => "to be built",
+                    false => "to be fetched",
+                },
             }
         };
         self.lines.iter().map(row).collect()
@@ -199,14 +213,13 @@ pub struct Row {
     pub suite: String,
     /// Download size, MB.
     pub megabytes: u64,
-    /// It is in the cache.
-    pub here: bool,
+    /// Whether it is in the cache, or what must be done first.
+    pub state: &'static str,
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, release, suite, megabytes, here } = self;
-        let here = if *here { "here" } else { "to be fetched" };
-        write!(f, "{name:12} {release:32} {suite:20} {megabytes:>4} MB  {here}")
+        let Self { name, release, suite, megabytes, state } = self;
+        write!(f, "{name:12} {release:32} {suite:20} {megabytes:>4} MB  {state}")
     }
 }

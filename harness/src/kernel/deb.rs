@@ -45,7 +45,11 @@ pub(super) fn unpack(deb: &Path, target: &Path, wanted: impl Fn(&Path) -> Option
 }
 
 /// Writes a file; a hard link only if `place_of` says where its original is.
-fn place_file(entry: &mut Entry<'_, '_>, place: &Path, place_of: impl Fn(&Path) -> Option<PathBuf>) -> io::Result<()> {
+pub(super) fn place_file(
+    entry: &mut Entry<'_, '_>,
+    place: &Path,
+    place_of: impl Fn(&Path) -> Option<PathBuf>,
+) -> io::Result<()> {
     if entry.header().entry_type().is_hard_link() {
         let original = entry.link_name()?.and_then(|original| place_of(&inside(&original)));
         return original.map_or(Ok(()), |original| fs::hard_link(original, place));

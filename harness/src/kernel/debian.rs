@@ -1,4 +1,4 @@
-//! Debian's kernels: the lines of `kernels.toml`, which packages they mean, and what is kept of those.
+//! The kernels that Debian ships: which packages they mean, and what is kept of those.
 
 use std::{
     fs,
@@ -10,9 +10,9 @@ use serde::Deserialize;
 use debfile::control::{Index, Stanza, compare_versions};
 
 use super::{
-    Catalog, Config, Headers, Kernel, Store,
-    catalog::{Line, Locked, Package},
-    local, stock, version_of, vmlinux,
+    buildroot::Recipe,
+    catalog::{Locked, Package},
+    stock, version_of, vmlinux,
 };
 use crate::{
     cache::Digest,
@@ -22,91 +22,51 @@ use crate::{
 /// Counted up when what is kept of a kernel changes.
 const LAYOUT: &str = "1";
 
-/// A line of `kernels.toml`: what a kernel's name stands for.
+/// A line of `kernels.toml` with `flavour`: a package of Debian's.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct KernelLine {
-    suite: String,
+pub struct Shipped {
+    pub(super) suite: String,
     flavour: String,
     compiler: String,
     /// The kernel whose scenarios it runs when they need drivers which that one lacks.
     #[serde(default)]
-    drivers_for: Option<String>,
+    pub(super) drivers_for: Option<String>,
 }
 
-impl KernelLine {
-    /// Code name of the suite whose compiler is used: `bookworm` of `bookworm-security`.
-    fn build_suite(&self) -> &str {
-        self.suite.split('-').next().unwrap_or_default()
-    }
-}
-
-/// The kernels that have a name.
-pub type Kernels = Catalog<KernelLine>;
-
-impl Kernels {
-    /// The matrix that this program was built with. Needs neither network nor disk.
-    ///
-    /// # Errors
-    /// The embedded files are wrong, which a test excludes.
-    pub fn embedded() -> Result<Self> {
-        Self::parse(include_str!("../../kernels.toml"), include_str!("../../kernels.lock"))
+impl Shipped {
+    /// The build root of its modules, with the compiler of the part before the dash: `bookworm` of
+    /// `bookworm-security`.
+    pub(super) fn recipe(&self) -> Recipe {
+        Recipe::for_modules(self.suite.split('-').next().unwrap_or_default(), &self.compiler)
     }
 
-    /// The columns of the matrix: the kernels that stand for themselves.
-    pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.names().filter(|name| self.line(name).is_ok_and(|line| line.drivers_for.is_none()))
-    }
-
-    /// The kernel with all drivers for a column of the matrix; it may be that kernel itself.
-    pub fn with_drivers<'a>(&'a self, name: &'a str) -> Option<&'a str> {
-        let stands_for =
-            |other: &str, name: &str| self.line(other).is_ok_and(|line| line.drivers_for.as_deref() == Some(name));
-        let itself = self.line(name).is_ok_and(|line| line.drivers_for.is_some());
-        if itself { Some(name) } else { self.names().find(|other| stands_for(other, name)) }
-    }
-}
-
-impl Line for KernelLine {
-    const KIND: &'static str = "kernel";
-    const PATHS: bool = true;
-
-    fn suite(&self) -> &str {
-        &self.suite
-    }
-
-    fn key(&self, locked: &Locked) -> String {
+    /// Covers the packages and what is kept of them.
+    pub(super) fn key(&self, locked: &Locked) -> String {
         let kept = self.drivers_for.iter().flat_map(|_| stock::KEPT.iter().copied());
         let parts = [LAYOUT, &locked.release, &self.compiler].into_iter().chain(locked.digests()).chain(kept);
         Digest::of(parts).to_string()
     }
 
-    fn newest(&self, name: &str, packages: &Index) -> Result<Locked> {
+    /// The newest release of a series.
+    pub(super) fn newest(&self, name: &str, packages: &Index) -> Result<Locked> {
         newest(packages, name, &self.flavour, self.drivers_for.is_some()).ok_or_else(|| {
             Error::new(format!("{} has no kernel {name} of flavour {} with headers", self.suite, self.flavour))
         })
     }
 
-    fn place_of(&self, path: &Path) -> Option<PathBuf> {
+    /// Where a file of a package goes, if it is kept.
+    pub(super) fn place_of(&self, path: &Path) -> Option<PathBuf> {
         place_of(path).or_else(|| self.drivers_for.as_ref().and_then(|_| stock::place_of(path)))
     }
 
-    fn finish(&self, place: &Path) -> Result<()> {
-        extract_kernel(place)
-    }
-}
-
-impl Store {
-    /// The kernel of a name in the catalog, or of a path (with a slash in it): a bzImage, a vmlinux or a built tree.
-    ///
-    /// # Errors
-    /// The name is unknown, the archive does not give the packages, or the file is no kernel.
-    pub fn resolve(&self, kernels: &Kernels, name: &str) -> Result<Kernel> {
-        if name.contains('/') {
-            return local::kernel(&self.cache, name);
-        }
-        let (release, place) = self.obtain(kernels, name)?;
-        kernel_at(name, kernels.line(name)?, &release, &place)
+    /// Takes the kernel out of its bzImage.
+    pub(super) fn finish(place: &Path) -> Result<()> {
+        let packed = place.join("vmlinuz");
+        let bytes = fs::read(&packed).context(|| "the packages have no kernel image")?;
+        let prepared = vmlinux::prepare(bytes);
+        vmlinux::store(place, prepared.map_err(|why| Error::new(format!("the package's kernel is damaged: {why}")))?)?;
+        fs::remove_file(&packed).context(|| format!("cannot remove `{}`", packed.display()))
     }
 }
 
@@ -200,35 +160,6 @@ fn place_of(path: &Path) -> Option<PathBuf> {
     }
 }
 
-fn extract_kernel(place: &Path) -> Result<()> {
-    let packed = place.join("vmlinuz");
-    let bytes = fs::read(&packed).context(|| "the packages have no kernel image")?;
-    let prepared = vmlinux::prepare(bytes);
-    vmlinux::store(place, prepared.map_err(|why| Error::new(format!("the package's kernel is damaged: {why}")))?)?;
-    fs::remove_file(&packed).context(|| format!("cannot remove `{}`", packed.display()))
-}
-
-fn kernel_at(name: &str, line: &KernelLine, release: &str, place: &Path) -> Result<Kernel> {
-    let config = fs::read_to_string(place.join("config"))
-        .context(|| format!("the cache entry `{}` is damaged", place.display()))?;
-    let (image, format) = vmlinux::find(place);
-    let key = place.file_name().map(|key| key.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Kernel {
-        name: name.to_owned(),
-        release: release.to_owned(),
-        image,
-        format,
-        config: Config::new(config),
-        headers: Headers::Debian {
-            suite: line.build_suite().to_owned(),
-            compiler: line.compiler.clone(),
-            root: place.to_owned(),
-        },
-        stock: stock::Stock::at(place),
-        digest: Digest::of([key]),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,29 +177,6 @@ mod tests {
         );
         assert_eq!(place("usr/src/linux-headers-6.1/Makefile").as_deref(), Some("usr/src/linux-headers-6.1/Makefile"));
         assert_eq!(place("usr/share/doc/x"), None);
-    }
-
-    #[test]
-    fn the_embedded_matrix_is_sound_and_fully_locked() {
-        let catalog = Kernels::embedded().unwrap();
-        assert!(catalog.columns().count() >= 5);
-        assert_eq!(catalog.with_drivers("6.1"), Some("6.1-generic"));
-        assert_eq!(catalog.with_drivers("6.1-generic"), Some("6.1-generic"));
-        for name in catalog.names() {
-            let locked = catalog.locked(name).unwrap_or_else(|| panic!("{name} is not locked"));
-            assert_eq!(version_of(&locked.release), version_of(name), "{name}: {}", locked.release);
-            assert!(locked.packages.len() >= 4, "{name}: {:?}", locked.packages);
-        }
-    }
-
-    #[test]
-    fn names_are_in_the_order_of_versions_and_a_wrong_one_gets_the_nearest() {
-        let line = "{ suite = \"a-b\", flavour = \"c\", compiler = \"d\" }";
-        let catalog = Kernels::parse(&format!("\"6.12\" = {line}\n\"6.1\" = {line}\n\"5.10\" = {line}\n"), "").unwrap();
-        assert_eq!(catalog.names().collect::<Vec<_>>(), ["5.10", "6.1", "6.12"]);
-        let error = catalog.check("6.13").unwrap_err();
-        assert!(error.advice().unwrap().starts_with("did you mean 6.1"), "{error:?}");
-        catalog.check("./bzImage").unwrap();
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Kernels: which there are, how they come to this machine, and what a booted one is made of.
 
 mod archive;
+mod build;
+pub mod buildroot;
 mod catalog;
 mod deb;
 mod debian;
+mod fragment;
+mod line;
 mod local;
 pub mod mirror;
 mod signature;
@@ -15,8 +19,8 @@ use std::path::PathBuf;
 
 pub use catalog::{Catalog, Line, Locked, Package, Row};
 pub use debfile::control::{Index, Stanza};
-pub use debian::{KernelLine, Kernels};
 pub(crate) use debian::{image_packages, lock, newest_release};
+pub use line::{KernelLine, Kernels};
 pub use stock::{KEPT, LISTS, Stock, StockFile};
 pub use store::Store;
 
@@ -113,14 +117,12 @@ pub struct FetchOptions {
 /// What modules for a kernel are built against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Headers {
-    /// Debian's header packages, unpacked.
-    Debian {
-        /// The suite whose compiler built the kernel, such as `bookworm`.
-        suite: String,
-        /// The compiler's package, such as `gcc-12`.
-        compiler: String,
-        /// A directory that holds the packages' `usr/src/...` and `usr/lib/...`.
-        root: PathBuf,
+    /// Debian's header packages, or the same of a kernel that was built here.
+    Rooted {
+        /// The build root with the compiler that built the kernel.
+        recipe: buildroot::Recipe,
+        /// A directory that holds `usr/src/linux-headers-RELEASE`, and what that refers to.
+        place: PathBuf,
     },
     /// A kernel tree that was built on this machine, with its own compiler.
     Tree(PathBuf),

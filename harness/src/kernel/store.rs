@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Catalog, FetchOptions,
-    archive::{self, Archive},
+    archive::Archive,
     catalog::{Line, Locked},
     deb,
     mirror::{self, Mirrors},
@@ -17,6 +17,7 @@ use crate::{
     cache::Cache,
     error::{Context as _, Error, Result},
     progress::Progress,
+    whole,
 };
 
 /// Brings packages to this machine.
@@ -77,7 +78,7 @@ impl Store {
         let place = self.memory_of(line, dropped);
         let failed = || format!("cannot make the directory of `{}`", place.display());
         fs::create_dir_all(place.parent().expect("it is below the cache")).context(failed)?;
-        archive::write_whole(&place, &text)
+        whole::write(&place, text.as_bytes())
     }
 
     fn memory_of<L: Line>(&self, line: &L, dropped: &Locked) -> PathBuf {
@@ -118,7 +119,7 @@ impl Store {
     /// # Errors
     /// It cannot be written.
     pub fn write_lock(path: &Path, text: &str) -> Result<()> {
-        archive::write_whole(path, text)
+        whole::write(path, text.as_bytes())
     }
 
     /// The archives to fetch `wanted` from.
@@ -164,10 +165,11 @@ impl Store {
                 None => return Ok(None),
             }
         }
-        let _spinner = self.progress.spinner(format!("{}: unpack", locked.release));
         let place = self.cache.entry(L::KIND, &key, |place| {
+            let spinner = self.progress.spinner(format!("{}: unpack", locked.release));
             deb::unpack_all(&debs, place, |path| line.place_of(path))?;
-            line.finish(place)
+            drop(spinner);
+            line.finish(self, locked, place)
         })?;
         // What was unpacked is enough; the packages would only take space.
         let trash = self.cache.staging()?;

@@ -9,9 +9,9 @@ use std::{
 
 use duct::{Expression, cmd};
 
-use super::buildroot::{BuildRoot, logged, tail};
 use crate::{
     error::{Context as _, Error, Result},
+    kernel::buildroot::{BuildRoot, logged, tail},
     process,
 };
 
@@ -31,7 +31,9 @@ pub(super) const OPTIONS: &[&str] = &[
 /// Where kbuild and its compiler are.
 #[derive(Debug)]
 pub(super) enum Kbuild {
-    /// Debian's header packages, unpacked below `headers`, with the compiler of a build root.
+    /// What [`Headers::Rooted`] has, with the compiler of a build root.
+    ///
+    /// [`Headers::Rooted`]: crate::kernel::Headers::Rooted
     Root {
         /// The compiler.
         root: BuildRoot,

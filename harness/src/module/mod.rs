@@ -9,14 +9,13 @@ use std::{
     sync::Arc,
 };
 
-use self::{buildroot::Recipe, kbuild::Kbuild, source::Sources};
+use self::{kbuild::Kbuild, source::Sources};
 use crate::{
     cache::{Cache, Digest},
     error::{Context as _, Error, Result},
     kernel::{Headers, Kernel, Store},
 };
 
-pub mod buildroot;
 mod kbuild;
 mod source;
 
@@ -108,7 +107,7 @@ impl<'a> Plan<'a> {
         let closure = sources.closure(name)?;
         let name = closure.get(name).copied().expect("a module is in its own closure");
         let compiler = match &kernel.headers {
-            Headers::Debian { suite, compiler, .. } => Recipe::new(suite, compiler).key(),
+            Headers::Rooted { recipe, .. } => recipe.key(),
             // The kernel's digest covers a tree, and whether there is one.
             Headers::Tree(_) | Headers::Absent(_) => String::new(),
         };
@@ -157,11 +156,9 @@ impl<'a> Plan<'a> {
 fn make(store: &Store, kernel: &Kernel, sources: &Sources<'_>, plans: &[&Plan<'_>]) -> Result<()> {
     let Store { cache, progress, .. } = store;
     let kbuild = match &kernel.headers {
-        Headers::Debian { suite, compiler, root } => Kbuild::Root {
-            root: Recipe::new(suite, compiler).prepare(store)?,
-            headers: root.clone(),
-            release: kernel.release.clone(),
-        },
+        Headers::Rooted { recipe, place } => {
+            Kbuild::Root { root: recipe.prepare(store)?, headers: place.clone(), release: kernel.release.clone() }
+        }
         Headers::Tree(tree) => Kbuild::Tree(tree.clone()),
         Headers::Absent(reason) => return Err(Error::new(reason)),
     };

@@ -8,13 +8,7 @@ pub mod markdown;
 pub mod table;
 pub mod terminal;
 
-use std::{
-    fs,
-    io::Write as _,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -25,10 +19,8 @@ use crate::{
     guest::Step,
     triage::Event,
     vm::accel::Accel,
+    whole,
 };
-
-/// How the names of files begin that are being written.
-const DRAFT: &str = ".draft-";
 
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,38 +157,9 @@ impl Record {
         let safe = format!("{}@{}", self.path(), self.tools()).replace(['/', ':'], "_");
         let file = directory.join(format!("{safe}.json"));
         let text = serde_json::to_string_pretty(self).context(|| format!("cannot make JSON of {}", self.path()))?;
-        write(&file, &text)?;
+        whole::write(&file, text.as_bytes())?;
         Ok(file)
     }
-}
-
-/// Removes what runs that were killed while they wrote a record have left in a directory.
-pub fn sweep(directory: &Path) {
-    let files = fs::read_dir(directory).into_iter().flatten().flatten();
-    let drafts = files.filter(|file| file.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()));
-    for draft in drafts {
-        // Another process may be writing one; that takes a moment.
-        let age = draft.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
-        if age.is_some_and(|age| age > Duration::from_secs(10)) {
-            let _ = fs::remove_file(draft.path());
-        }
-    }
-}
-
-/// Writes a file that appears whole or not at all, and its directory if there is none.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(file: &Path, text: &str) -> Result<()> {
-    let failed = || format!("cannot write `{}`", file.display());
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(directory).context(failed)?;
-    let readable = fs::Permissions::from_mode(0o644);
-    let mut whole =
-        tempfile::Builder::new().prefix(DRAFT).permissions(readable).tempfile_in(directory).context(failed)?;
-    whole.write_all(text.as_bytes()).context(failed)?;
-    whole.persist(file).context(failed)?;
-    Ok(())
 }
 
 /// How many cases ended how.

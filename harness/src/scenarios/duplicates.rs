@@ -69,29 +69,39 @@ fn loaded_is_eexist(guest: &mut Guest) -> Check {
 }
 
 fn same_file_shares_the_result(guest: &mut Guest) -> Check {
-    let first = guest.load_until_coming("slow_init", "ms=1000")?;
-    let second = guest.start_load("slow_init", "ms=0")?;
+    let first = guest.load_until_coming("slow_init", "hold=1")?;
+    let second = guest.start_load("slow_init", "")?;
+    guest.waits_in_its_call(&second)?;
+    guest.let_go("slow_init", "hold")?;
     guest.finish(first)?.succeeds()?;
     guest.finish(second)?.returns(SECOND_LOADER_GETS.on(guest.version()))
 }
 
 fn shared_result_ignores_parameters(guest: &mut Guest) -> Check {
-    let first = guest.load_until_coming("slow_init", "ms=800")?;
-    guest.load_with("slow_init", "ms=banana")?.succeeds()?;
+    let first = guest.load_until_coming("slow_init", "hold=1")?;
+    let second = guest.start_load("slow_init", "hold=banana")?;
+    guest.waits_in_its_call(&second)?;
+    guest.let_go("slow_init", "hold")?;
+    guest.finish(second)?.succeeds()?;
     guest.finish(first)?.succeeds()
 }
 
 fn other_file_waits_and_fails(guest: &mut Guest) -> Check {
     let copy = guest.edited("slow_init", |bytes| Ok(bytes.to_vec()))?;
-    let first = guest.load_until_coming("slow_init", "ms=800")?;
-    guest.load_file(&copy, "", 0)?.fails_with(Errno::EEXIST)?;
+    let first = guest.load_until_coming("slow_init", "hold=1")?;
+    let second = guest.start_act(Act::load(&copy))?;
+    guest.waits_in_its_call(&second)?;
+    guest.let_go("slow_init", "hold")?;
+    guest.finish(second)?.fails_with(Errno::EEXIST)?;
     guest.is_live("slow_init")?;
     guest.finish(first)?.succeeds()
 }
 
 fn failure_is_shared_too(guest: &mut Guest) -> Check {
-    let first = guest.load_until_coming("slow_exporter", "init_ms=800 result=-19")?;
+    let first = guest.load_until_coming("slow_exporter", "hold_init=1 result=-19")?;
     let second = guest.start_load("slow_exporter", "")?;
+    guest.waits_in_its_call(&second)?;
+    guest.let_go("slow_exporter", "hold_init")?;
     guest.finish(first)?.fails_with(Errno::ENODEV)?;
     guest.finish(second)?.returns(LOADER_OF_A_FAILING_FILE_GETS.on(guest.version()))?;
     guest.is_absent("slow_exporter")
@@ -99,30 +109,37 @@ fn failure_is_shared_too(guest: &mut Guest) -> Check {
 
 fn other_file_of_a_failing_load_is_ebusy(guest: &mut Guest) -> Check {
     let copy = guest.edited("slow_exporter", |bytes| Ok(bytes.to_vec()))?;
-    let first = guest.load_until_coming("slow_exporter", "init_ms=800 result=-19")?;
-    guest.load_file(&copy, "", 0)?.fails_with(Errno::EBUSY)?;
+    let first = guest.load_until_coming("slow_exporter", "hold_init=1 result=-19")?;
+    let second = guest.start_act(Act::load(&copy))?;
+    guest.waits_in_its_call(&second)?;
+    guest.let_go("slow_exporter", "hold_init")?;
+    guest.finish(second)?.fails_with(Errno::EBUSY)?;
     guest.finish(first)?.fails_with(Errno::ENODEV)
 }
 
 fn leaving_is_ebusy(guest: &mut Guest) -> Check {
-    guest.load_with("slow_exit", "ms=800")?.succeeds()?;
+    guest.load_with("slow_exit", "hold=1")?.succeeds()?;
     let unload = guest.unload_until_going("slow_exit")?;
     guest.load("slow_exit")?.fails_with(Errno::EBUSY)?;
+    guest.let_go("slow_exit", "hold")?;
     guest.finish(unload)?.succeeds()?;
     guest.load("slow_exit")?.succeeds()
 }
 
 fn waiter_can_be_killed(guest: &mut Guest) -> Check {
-    let first = guest.load_until_coming("slow_init", "ms=1000")?;
+    let first = guest.load_until_coming("slow_init", "hold=1")?;
     let waiter = guest.start_load("slow_init", "")?;
+    guest.waits_in_its_call(&waiter)?;
     guest.kill(&waiter)?;
     guest.finish(waiter)?.was_killed()?;
+    guest.let_go("slow_init", "hold")?;
     guest.finish(first)?.succeeds()
 }
 
 fn loader_killed_in_init_still_loads(guest: &mut Guest) -> Check {
-    let load = guest.load_until_coming("slow_init", "ms=800")?;
+    let load = guest.load_until_coming("slow_init", "hold=1")?;
     guest.kill(&load)?;
+    guest.let_go("slow_init", "hold")?;
     guest.finish(load)?.was_killed()?;
     guest.logged("slow_init: init")?;
     guest.is_live("slow_init")
@@ -146,15 +163,23 @@ fn load_four_times(guest: &mut Guest, name: &str, params: &str) -> Check<[Runnin
     Ok([load()?, load()?, load()?, load()?])
 }
 
+/// Lets the first of four loads go on when all others wait for it.
+fn all_wait_until(guest: &mut Guest, loads: &[Running; 4], module: &str, parameter: &str) -> Check {
+    loads.iter().try_for_each(|load| guest.waits_in_its_call(load))?;
+    guest.let_go(module, parameter)
+}
+
 fn four_loaders_of_a_file(guest: &mut Guest) -> Check {
-    let loads = load_four_times(guest, "slow_init", "ms=400")?;
+    let loads = load_four_times(guest, "slow_init", "hold=1")?;
+    all_wait_until(guest, &loads, "slow_init", "hold")?;
     together(guest, loads, 0, SECOND_LOADER_GETS.on(guest.version()))?;
     let inits = guest.log()?.iter().filter(|record| record.contains("slow_init: init")).count();
     same("number of inits", &inits.to_string(), "1")
 }
 
 fn four_loaders_of_a_failing_file(guest: &mut Guest) -> Check {
-    let loads = load_four_times(guest, "slow_exporter", "init_ms=400 result=-19")?;
+    let loads = load_four_times(guest, "slow_exporter", "hold_init=1 result=-19")?;
+    all_wait_until(guest, &loads, "slow_exporter", "hold_init")?;
     let others = LOADER_OF_A_FAILING_FILE_GETS.on(guest.version());
     together(guest, loads, -i64::from(libc::ENODEV), others)?;
     guest.is_absent("slow_exporter")
@@ -162,7 +187,8 @@ fn four_loaders_of_a_failing_file(guest: &mut Guest) -> Check {
 
 fn four_loaders_from_memory(guest: &mut Guest) -> Check {
     let bytes = guest.module_file("slow_init")?;
-    let mut load = || guest.start_act(Act::load_bytes("slow_init from memory", bytes.clone(), "ms=400"));
+    let mut load = || guest.start_act(Act::load_bytes("slow_init from memory", bytes.clone(), "hold=1"));
     let loads = [load()?, load()?, load()?, load()?];
+    all_wait_until(guest, &loads, "slow_init", "hold")?;
     together(guest, loads, 0, -i64::from(libc::EEXIST))
 }

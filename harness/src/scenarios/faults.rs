@@ -35,17 +35,43 @@ pub(super) const ALL: &[Scenario] = &[
         .until_fact(FILE_THAT_OOPSED_BREAKS_LOADING.turn(), "it follows a pointer to the dead loader's stack"),
 ];
 
+/// The title of what the module oopses has done, and the same where [`has_kasan`].
+const NULL_IN_INIT: [&str; 2] =
+    ["BUG: unable to handle kernel NULL pointer dereference in oopses_init", "general protection fault in oopses_init"];
+
+/// The same of exit_oopses.
+const NULL_IN_EXIT: [&str; 2] = [
+    "BUG: unable to handle kernel NULL pointer dereference in exit_oopses_exit",
+    "general protection fault in exit_oopses_exit",
+];
+
+/// Whether the kernel looks at its shadow memory before each access to memory. The shadow of address 0 has no valid
+/// address, so that an access there is no page fault but a general protection fault.
+fn has_kasan(guest: &mut Guest) -> Check<bool> {
+    Ok(!guest.lines_with("/proc/kallsyms", " kasan_report")?.is_empty())
+}
+
+/// Expects an access to address 0, and gives the signal of that fault, by which its process dies.
+fn expect_null(guest: &mut Guest, titles: [&'static str; 2]) -> Check<i32> {
+    let kasan = has_kasan(guest)?;
+    guest.expect_splat(titles[usize::from(kasan)]);
+    Ok(if kasan { libc::SIGSEGV } else { libc::SIGKILL })
+}
+
 fn oops_in_init_leaves_it_coming(guest: &mut Guest) -> Check {
-    guest.expect_splat("BUG: unable to handle kernel NULL pointer dereference in oopses_init");
-    guest.load("oopses")?.was_killed()?;
-    guest.logged(OOPS_IN_INIT.on(guest.version()))?;
+    let signal = expect_null(guest, NULL_IN_INIT)?;
+    guest.load("oopses")?.died_of(signal)?;
+    guest.logged(match signal {
+        libc::SIGKILL => OOPS_IN_INIT.on(guest.version()),
+        _ => "general protection fault, ",
+    })?;
     stays(guest, "oopses", "coming", "1")?;
     others_still_load(guest)
 }
 
 fn bug_in_init_leaves_it_coming(guest: &mut Guest) -> Check {
     guest.expect_splat("kernel BUG in bugs_init");
-    // An invalid instruction's signal; that of a bad access in the kernel is SIGKILL (arch/x86, `oops_end`).
+    // An invalid instruction's signal; that of a page fault in the kernel is SIGKILL (arch/x86, `oops_end`).
     guest.load("bugs")?.died_of(libc::SIGSEGV)?;
     guest.logged("kernel BUG at ")?;
     stays(guest, "bugs", "coming", "1")?;
@@ -53,9 +79,9 @@ fn bug_in_init_leaves_it_coming(guest: &mut Guest) -> Check {
 }
 
 fn oops_in_exit_leaves_it_going(guest: &mut Guest) -> Check {
-    guest.expect_splat("BUG: unable to handle kernel NULL pointer dereference in exit_oopses_exit");
+    let signal = expect_null(guest, NULL_IN_EXIT)?;
     guest.load("exit_oopses")?.succeeds()?;
-    guest.unload("exit_oopses")?.was_killed()?;
+    guest.unload("exit_oopses")?.died_of(signal)?;
     stays(guest, "exit_oopses", "going", "-1")?;
     guest.load("exit_oopses")?.fails_with(Errno::EBUSY)?;
     others_still_load(guest)
@@ -87,6 +113,10 @@ fn others_still_load(guest: &mut Guest) -> Check {
 }
 
 fn put_too_often_is_a_bug(guest: &mut Guest) -> Check {
+    if has_kasan(guest)? {
+        let why = "who waits for the lock looks at the task of the dead, which KASAN reports or not, as time has it";
+        return Err(Stop::Skipped(why.into()));
+    }
     guest.expect_splat("kernel BUG in *");
     guest.load("puts_too_often")?.succeeds()?;
     guest.refcount_is("puts_too_often", -1)?;
@@ -103,8 +133,8 @@ fn file_that_oopsed_is_not_loaded_again(guest: &mut Guest) -> Check {
         let why = "what lies on the dead loader's stack decides whether the second load oopses or spins for ever";
         return Err(Stop::Skipped(why.into()));
     }
-    guest.expect_splat("BUG: unable to handle kernel NULL pointer dereference in oopses_init");
-    guest.load("oopses")?.was_killed()?;
+    let signal = expect_null(guest, NULL_IN_INIT)?;
+    guest.load("oopses")?.died_of(signal)?;
     let mut second = guest.start_load("oopses", "")?;
     if !guest.stays_running(&mut second)? {
         return Err(Stop::failed("the second load should never end, but did"));

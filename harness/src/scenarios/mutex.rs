@@ -34,8 +34,9 @@ fn thread_is(guest: &mut Guest, name: &str, field: &str, value: &str) -> Check {
 }
 
 fn waiter_sleeps_uninterruptibly(guest: &mut Guest) -> Check {
-    guest.load_with("mutex_wait", "hold_ms=400")?.succeeds()?;
+    guest.load_with("mutex_wait", "hold=1")?.succeeds()?;
     thread_is(guest, "mutex_waiter", "State", "D (disk sleep)")?;
+    guest.let_go("mutex_wait", "hold")?;
     guest.not_logged("mutex_wait: did not have to wait")?;
     guest.unload("mutex_wait")?.succeeds()?;
     guest.logged_in_order(&["mutex_wait: holds it", "mutex_wait: releases it", "mutex_wait: has waited"])

@@ -36,8 +36,12 @@ pub(super) const ALL: &[Scenario] = &[
 
 fn loads_of_one_file_run_init_once(guest: &mut Guest) -> Check {
     same("processors", &guest.read("/sys/devices/system/cpu/online")?, "0-1\n")?;
-    let first = guest.load_until_coming("slow_init", "ms=1000")?;
-    let others = (0..6).map(|_| guest.start_load("slow_init", "ms=1")).collect::<Check<Vec<_>>>()?;
+    let first = guest.load_until_coming("slow_init", "hold=1")?;
+    let others = (0..6).map(|_| guest.start_load("slow_init", "")).collect::<Check<Vec<_>>>()?;
+    for other in &others {
+        guest.waits_in_its_call(other)?;
+    }
+    guest.let_go("slow_init", "hold")?;
     guest.finish(first)?.succeeds()?;
     for other in others {
         guest.finish(other)?.returns(SECOND_LOADER_GETS.on(guest.version()))?;

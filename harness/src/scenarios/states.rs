@@ -85,13 +85,15 @@ fn notifier_can_forbid(guest: &mut Guest) -> Check {
 }
 
 fn sysfs_shows_the_state(guest: &mut Guest) -> Check {
-    let load = guest.load_until_coming("slow_exporter", "init_ms=600 exit_ms=600")?;
+    let load = guest.load_until_coming("slow_exporter", "hold_init=1 hold_exit=1")?;
     guest.refcount_is("slow_exporter", 1)?;
+    guest.let_go("slow_exporter", "hold_init")?;
     guest.finish(load)?.succeeds()?;
     guest.file_is("/sys/module/slow_exporter/initstate", "live")?;
     guest.refcount_is("slow_exporter", 0)?;
     let unload = guest.unload_until_going("slow_exporter")?;
     guest.refcount_is("slow_exporter", -1)?;
+    guest.let_go("slow_exporter", "hold_exit")?;
     guest.finish(unload)?.succeeds()
 }
 

@@ -120,22 +120,29 @@ fn second_exporter_is_enoexec(guest: &mut Guest) -> Check {
 }
 
 fn loader_waits_for_the_owners_init(guest: &mut Guest) -> Check {
-    let owner = guest.load_until_coming("slow_exporter", "init_ms=800")?;
-    guest.load("uses_slow")?.succeeds()?;
+    let owner = guest.load_until_coming("slow_exporter", "hold_init=1")?;
+    let user = guest.start_load("uses_slow", "")?;
+    guest.waits_in_its_call(&user)?;
+    guest.let_go("slow_exporter", "hold_init")?;
+    guest.finish(user)?.succeeds()?;
     guest.logged_in_order(&["slow_exporter: init", "uses_slow: init"])?;
     guest.finish(owner)?.succeeds()
 }
 
 fn failed_owner_leaves_the_symbol_unknown(guest: &mut Guest) -> Check {
-    let owner = guest.load_until_coming("slow_exporter", "init_ms=800 result=-19")?;
-    guest.load("uses_slow")?.fails_with(Errno::ENOENT)?;
+    let owner = guest.load_until_coming("slow_exporter", "hold_init=1 result=-19")?;
+    let user = guest.start_load("uses_slow", "")?;
+    guest.waits_in_its_call(&user)?;
+    guest.let_go("slow_exporter", "hold_init")?;
+    guest.finish(user)?.fails_with(Errno::ENOENT)?;
     guest.logged("uses_slow: Unknown symbol slow_exporter_value (err -2)")?;
     guest.finish(owner)?.fails_with(Errno::ENODEV)
 }
 
 fn leaving_owner_gives_no_symbol(guest: &mut Guest) -> Check {
-    guest.load_with("slow_exporter", "exit_ms=800")?.succeeds()?;
+    guest.load_with("slow_exporter", "hold_exit=1")?.succeeds()?;
     let unload = guest.unload_until_going("slow_exporter")?;
     guest.load("uses_slow")?.fails_with(Errno::ENOENT)?;
+    guest.let_go("slow_exporter", "hold_exit")?;
     guest.finish(unload)?.succeeds()
 }

@@ -104,20 +104,22 @@ fn held_module_goes_by_force(guest: &mut Guest) -> Check {
 }
 
 fn loading_module_is_ebusy(guest: &mut Guest) -> Check {
-    let load = guest.load_until_coming("slow_init", "ms=1500")?;
+    let load = guest.load_until_coming("slow_init", "hold=1")?;
     guest.refcount_is("slow_init", 1)?;
     guest.unload("slow_init")?.fails_with(Errno::EBUSY)?;
     guest.force_unload("slow_init")?.fails_with(Errno::EBUSY)?;
+    guest.let_go("slow_init", "hold")?;
     guest.finish(load)?.succeeds()?;
     guest.unload("slow_init")?.succeeds()
 }
 
 fn leaving_module_is_ebusy(guest: &mut Guest) -> Check {
-    guest.load_with("slow_exit", "ms=1500")?.succeeds()?;
+    guest.load_with("slow_exit", "hold=1")?.succeeds()?;
     let unload = guest.unload_until_going("slow_exit")?;
     guest.refcount_is("slow_exit", -1)?;
     guest.unload("slow_exit")?.fails_with(Errno::EBUSY)?;
     guest.load("slow_exit")?.fails_with(Errno::EBUSY)?;
+    guest.let_go("slow_exit", "hold")?;
     guest.finish(unload)?.succeeds()?;
     guest.is_absent("slow_exit")
 }

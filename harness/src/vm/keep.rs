@@ -35,7 +35,9 @@ pub struct Facts {
     pub release: String,
     /// Version of the QEMU that kept it; another one may not understand it.
     pub qemu: String,
-    /// The agent has not answered the last request yet.
+    /// Number of the last request to the agent.
+    pub asked: u32,
+    /// The agent has not answered it yet.
     pub waiting: bool,
     /// What was plugged in, with its name: QEMU takes the state of a machine that has the same devices.
     #[serde(default)]
@@ -62,7 +64,8 @@ impl Vm {
             Ok::<_, Trouble>(())
         })?;
         let (release, plugged) = (self.release.clone(), self.plugged.clone());
-        Ok(Facts { release, qemu: host.qemu.version.clone(), waiting: self.waiting, plugged })
+        let (qemu, asked, waiting) = (host.qemu.version.clone(), self.asked, self.waiting);
+        Ok(Facts { release, qemu, asked, waiting, plugged })
     }
 
     /// A guest that was kept in this directory, running on if it can.
@@ -85,6 +88,7 @@ impl Vm {
             start,
             at_end: AtEnd::Pause,
             plugged: facts.plugged.clone(),
+            shared: None,
         };
         let mut vm = thread::scope(|scope| {
             let unpacked = scope.spawn(|| unpack(file, writer));
@@ -96,7 +100,7 @@ impl Vm {
             Ok::<_, Trouble>(vm)
         })?;
         vm.release.clone_from(&facts.release);
-        vm.waiting = facts.waiting;
+        (vm.asked, vm.waiting) = (facts.asked, facts.waiting);
         vm.plugged.clone_from(&facts.plugged);
         vm.channels.console.feed(&console);
         vm.forgive();

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modrig_agent::wire::{self, Reply, Request, WIRE_VERSION};
+use modrig_agent::{
+    slots::Slots,
+    wire::{self, Reply, Request, WIRE_VERSION},
+};
 use serde_json::{Value, json};
 
 pub mod accel;
@@ -18,6 +21,7 @@ mod pages;
 mod qemu;
 mod qmp;
 pub mod saved;
+mod shared;
 pub mod snapshot;
 mod watch;
 
@@ -34,7 +38,8 @@ use crate::{
 };
 use accel::Accel;
 use channels::Channels;
-use qemu::{AtEnd, Instance, Memory, Process, Start};
+use qemu::{AtEnd, Instance, MEMORY_MIB, Memory, Process, Start};
+use shared::Shared;
 use watch::{Limits, Watch};
 
 /// Longest the agent is asked to wait for one job before it answers, so that a living guest is never silent.
@@ -60,7 +65,9 @@ fn command_line(machine: Machine) -> String {
         Board::Microvm => "",
         Board::Pc => "tsc=unstable",
     };
-    [COMMAND_LINE, clock, machine.words].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
+    let memory = if machine.shares { format!("mem={MEMORY_MIB}M") } else { String::new() };
+    let words = [COMMAND_LINE, clock, &memory, machine.words];
+    words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Why a guest is of no more use.
@@ -113,12 +120,16 @@ pub struct Vm {
     watch: Watch,
     /// `uname -r` of the guest, from the agent's Ready.
     release: String,
-    /// The agent has not answered the last request yet.
+    /// Number of the last request.
+    asked: u32,
+    /// It is not answered yet.
     waiting: bool,
     /// What [`Vm::plug`] has given it.
     plugged: Vec<(Device, String)>,
     /// What QEMU does when its guest has ended.
     at_end: AtEnd,
+    /// The memory that it shares with us, if it does.
+    shared: Option<Shared>,
 }
 
 impl Vm {
@@ -143,7 +154,9 @@ impl Vm {
             initrd: initrd.to_owned(),
             command_line: command_line(machine),
         };
-        let instance = Instance { machine, accel: host.accel, memory, start, at_end: AtEnd::Exit, plugged: Vec::new() };
+        let at_end = AtEnd::Exit;
+        let instance =
+            Instance { machine, accel: host.accel, memory, start, at_end, plugged: Vec::new(), shared: None };
         let boot = || {
             let mut vm = Self::start(host, &instance, watch::BOOT)?;
             vm.meet_agent()?;
@@ -157,15 +170,19 @@ impl Vm {
 
     fn start(host: &Host, instance: &Instance, limits: Limits) -> Result<Self, Trouble> {
         let (channels, ends) = Channels::new().context(|| "cannot make a guest's channels")?;
+        let shared = instance.machine.shares.then(Shared::new).transpose().context(|| "cannot make shared memory")?;
+        let instance = &Instance { shared: shared.as_ref().map(Shared::descriptor), ..instance.clone() };
         let process = Process::start(&host.qemu, instance, ends)?;
         Ok(Self {
             process,
             channels,
             watch: Watch::new(limits),
             release: String::new(),
+            asked: 0,
             waiting: false,
             plugged: Vec::new(),
             at_end: instance.at_end,
+            shared,
         })
     }
 
@@ -231,6 +248,30 @@ impl Vm {
         self.command("dump-guest-memory", &arguments, None).map(drop)
     }
 
+    /// The memory that it shares with us, on a machine that does.
+    pub fn slots(&self) -> Option<&Slots> {
+        self.shared.as_ref().map(|shared| &shared.slots)
+    }
+
+    /// Waits for a moment, or until something arrives; for a guest that works without being asked.
+    ///
+    /// # Errors
+    /// The guest has ended, hangs or floods its console.
+    pub fn pause(&mut self, limit: Duration) -> Result<(), Trouble> {
+        self.turn(limit)?;
+        if let Some(shared) = &mut self.shared
+            && shared.has_moved()
+        {
+            self.watch.heard();
+        }
+        self.check()
+    }
+
+    /// How long to wait on this host, as loaded as it is, for what takes so long at most on an idle machine.
+    pub fn patience(&self, limit: Duration) -> Duration {
+        limit.mul_f64(watch::host_scale(self.process.number()))
+    }
+
     /// Gives the next piece of work its whole time.
     pub fn restart_watch(&mut self) {
         self.watch.restart();
@@ -254,8 +295,7 @@ impl Vm {
     /// # Errors
     /// It does not.
     pub fn power_off(mut self) -> Result<(), Trouble> {
-        let frame = wire::encode(&Request::PowerOff).context(|| "cannot ask the guest's agent")?;
-        self.channels.send(&frame).context(|| "cannot write to the guest")?;
+        self.send(&Request::PowerOff)?;
         self.until(|channels| Ok((channels.closed || channels.stopped).then_some(())))
     }
 
@@ -266,10 +306,16 @@ impl Vm {
     pub fn ask(&mut self, request: &Request) -> Result<Reply, Trouble> {
         self.turn(Duration::ZERO)?;
         self.check_silence()?;
-        let frame = wire::encode(request).context(|| "cannot ask the guest's agent")?;
+        self.send(request)?;
+        self.reply()
+    }
+
+    fn send(&mut self, request: &Request) -> Result<(), Trouble> {
+        self.asked += 1;
+        let frame = wire::encode(self.asked, request).context(|| "cannot ask the guest's agent")?;
         self.channels.send(&frame).context(|| "cannot write to the guest")?;
         self.waiting = true;
-        self.reply()
+        Ok(())
     }
 
     /// The agent speaks when it is asked: what it says unasked would be taken for the next answer.
@@ -281,13 +327,38 @@ impl Vm {
     }
 
     fn reply(&mut self) -> Result<Reply, Trouble> {
-        let reply = self.until(|channels| {
+        let (number, reply) = self.until(|channels| {
             wire::decode(&mut channels.link).map_err(|cause| {
                 Error::new("the guest sent bytes that are no message of its agent").because(cause).into()
             })
         })?;
+        if number != self.asked {
+            let asked = self.asked;
+            return Err(Error::new(format!(
+                "the guest sent an answer that nobody asked for: to request {number} when it was asked {asked}"
+            ))
+            .into());
+        }
         self.waiting = false;
         Ok(reply)
+    }
+
+    /// Interrupts a guest that hangs, in a way that it cannot mask, and waits a moment for it to die of that: where it was
+    /// then stands in its log.
+    ///
+    /// # Errors
+    /// QEMU is gone, or the guest lives on.
+    pub fn interrupt(&mut self) -> Result<(), Trouble> {
+        self.command("inject-nmi", &json!(null), None)?;
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while !self.has_ended() {
+            if Instant::now() >= deadline {
+                return Err(self.trouble("the guest survives an interrupt".into(), false));
+            }
+            self.turn(Duration::from_millis(20))?;
+        }
+        self.turn(Duration::ZERO)?;
+        Ok(())
     }
 
     /// Gives the machine another device, under a name that no other has.

@@ -13,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+use modrig_agent::slots;
+
 use super::{accel::Accel, device};
 use crate::{
     cache::Cache,
@@ -132,6 +134,8 @@ pub(super) struct Instance {
     pub(super) at_end: AtEnd,
     /// Devices besides those of the machine, with their names.
     pub(super) plugged: Vec<(Device, String)>,
+    /// The memory that the machine shares with us, if it does.
+    pub(super) shared: Option<RawFd>,
 }
 
 /// What QEMU does when the guest ends its machine, as a panic does.
@@ -156,16 +160,29 @@ fn arguments(instance: &Instance, ends: &Ends, disc: Option<RawFd>) -> Vec<OsStr
     let mut words: Vec<OsString> = Vec::new();
     let mut add = |text: &[&str]| words.extend(text.iter().map(OsString::from));
     add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-    add(&["-smp", &instance.machine.processors.to_string()]);
+    // A kernel without ACPI reads the firmware's MP table, which lists one processor of each socket.
+    let processors = instance.machine.processors;
+    add(&["-smp", &format!("{processors},sockets={processors}")]);
     add(&["-accel", &instance.accel.to_string()]);
     add(&["-cpu", processor(instance.accel)]);
-    let size = format!("{MEMORY_MIB}M");
-    add(&["-m", &size]);
     add(&["-object", &memory(&instance.memory)]);
+    let size = match instance.shared {
+        Some(descriptor) => {
+            let size = format!("{}M", slots::BYTES >> 20);
+            let path = format!("mem-path=/proc/self/fd/{descriptor},share=on");
+            add(&["-object", &format!("memory-backend-file,id=slots,size={size},{path}")]);
+            // Of two pieces of memory each is a node's.
+            add(&["-numa", "node,memdev=ram", "-numa", "node,memdev=slots"]);
+            MEMORY_MIB + (slots::BYTES >> 20) as u32
+        }
+        None => MEMORY_MIB,
+    };
+    add(&["-m", &format!("{size}M")]);
     if instance.at_end == AtEnd::Pause {
         add(&["-action", "shutdown=pause"]);
     }
-    add(&["-machine", &format!("{},memory-backend=ram", board(instance.machine.board))]);
+    let memory = if instance.shared.is_some() { "" } else { ",memory-backend=ram" };
+    add(&["-machine", &format!("{}{memory}", board(instance.machine.board))]);
     let console = format!("file,id=console,path=/proc/self/fd/{}", ends.console.as_raw_fd());
     let link = format!("socket,id=link,fd={}", ends.link.as_raw_fd());
     for (name, chardev) in [("console", &console), ("link", &link)] {
@@ -253,6 +270,7 @@ impl Process {
         let disc_descriptor = disc.as_ref().map(fs::File::as_raw_fd);
         let mut inherited = vec![ends.console.as_raw_fd(), ends.link.as_raw_fd(), ends.qmp.as_raw_fd()];
         inherited.extend(disc_descriptor);
+        inherited.extend(instance.shared);
         if let Start::State(descriptor) = instance.start {
             inherited.push(descriptor);
         }

@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::Path,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     machine::Machine,
     memo,
     vm::pages::{self, for_pages, is_zero, punch},
+    whole,
 };
 
 /// The state of the devices.
@@ -97,7 +98,7 @@ pub(super) fn seal(place: &Path, facts: Facts<'_>) -> Result<()> {
         packed,
         host: host_start(),
     };
-    about.write(place).context(failed)
+    about.write(place)
 }
 
 /// What lies in `place`, if it is what this QEMU has saved there.
@@ -161,11 +162,9 @@ impl About {
         Ok(Some(staging))
     }
 
-    fn write(&self, place: &Path) -> io::Result<()> {
-        let mut whole = tempfile::NamedTempFile::new_in(place)?;
-        whole.write_all(&serde_json::to_vec(self)?)?;
-        whole.persist(place.join(ABOUT))?;
-        Ok(())
+    fn write(&self, place: &Path) -> Result<()> {
+        let text = serde_json::to_vec(self).context(|| "cannot write JSON")?;
+        whole::write(&place.join(ABOUT), &text)
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
 };
 
 use modrig_agent::wire::{Job, Reply, Request};
+use modutils::sys::strerror;
 use serde_json::json;
 
 use super::{
@@ -21,12 +22,12 @@ use super::{
     command_line,
     qemu::{AtEnd, Instance, MEMORY_MIB, Memory, Start},
     saved::{self, About, Facts, KIND, MEMORY, STATE},
-    watch,
+    watch::{self, Watch},
 };
 use crate::{
     cache::{Cache, Digest, Staging},
     error::{Context as _, Error, FULL, Result},
-    image::Image,
+    image::{Image, module_directory},
     kernel::{Kernel, Store},
     machine::Machine,
 };
@@ -69,9 +70,7 @@ impl Snapshot {
                 ))
             })
         };
-        let place = cache.sound_entry(KIND, digest.as_str(), |place| check(place).map(drop), build)?;
-        let about = check(&place)
-            .map_err(|wrong| Error::new(format!("the saved guest `{}` is damaged: {wrong}", place.display())))?;
+        let (place, about) = cache.sound_entry(KIND, digest.as_str(), check, build)?;
         if about.release != kernel.release {
             let (image, wanted) = (&about.release, &kernel.release);
             let text =
@@ -112,9 +111,19 @@ impl Snapshot {
         let memory = self.unpacked.as_deref().map_or(self.place.as_path(), Staging::path).join(MEMORY);
         let memory = Memory::CopyOf(memory);
         let start = Start::State(reader.as_raw_fd());
-        let instance =
-            Instance { machine: self.machine, accel: host.accel, memory, start, at_end, plugged: Vec::new() };
+        let instance = Instance {
+            machine: self.machine,
+            accel: host.accel,
+            memory,
+            start,
+            at_end,
+            plugged: Vec::new(),
+            shared: None,
+        };
         let mut vm = resume(host, &instance, reader)?;
+        if self.machine.shares {
+            vm.watch = Watch::new(watch::CAMPAIGN);
+        }
         vm.release.clone_from(&self.about.release);
         Ok(vm)
     }
@@ -131,7 +140,7 @@ fn digest(host: &Host, machine: Machine, kernel: &Kernel, image: &Digest) -> Dig
         Accel::Kvm => fs::read_to_string("/proc/cpuinfo").unwrap_or_default().lines().take(27).collect::<String>(),
         Accel::Tcg => String::new(),
     };
-    let layout = "6"; // counted up when the machine's command line changes, or what is done before it is saved
+    let layout = "7"; // counted up when the machine's command line changes, or what is done before it is saved
     let (name, words) = (machine.to_string(), command_line(machine));
     let (kernel, qemu) = (kernel.digest.as_str(), host.qemu.version.as_str());
     Digest::of([layout, kernel, image.as_str(), qemu, &accel, &processor, &name, &words])
@@ -154,7 +163,11 @@ fn boot_and_save(host: &Host, machine: Machine, kernel: &Kernel, initrd: &Path, 
     let begun = Instant::now();
     let mut vm = Vm::boot_with(host, machine, Memory::Shared(place.join(MEMORY)), kernel, initrd)?;
     let boot_ms = begun.elapsed().as_millis() as u64;
-    rehearse(&mut vm)?;
+    if machine.shares {
+        begin_campaign(&mut vm)?
+    } else {
+        rehearse(&mut vm)?
+    }
     let state = save(&mut vm)?;
     let stored = || format!("cannot store a saved guest in `{}`", place.display());
     fs::write(place.join(STATE), state).context(stored)?;
@@ -175,6 +188,29 @@ fn rehearse(vm: &mut Vm) -> Result<(), Trouble> {
         }
     }
     Ok(())
+}
+
+/// Has the guest load its modules, and then wait for what comes through the memory it shares with us.
+fn begin_campaign(vm: &mut Vm) -> Result<(), Trouble> {
+    let directory = format!("{}/extra", module_directory(vm.release()));
+    let Reply::Names(names) = vm.ask(&Request::List { path: directory.clone() })? else {
+        return Err(Error::new(format!("the guest's `{directory}` cannot be listed")).into());
+    };
+    let warm_up = names.iter().map(|name| format!("{directory}/{name}")).collect();
+    // Only what a kernel says when it dies shall take the time to be printed.
+    let quiet = Request::Write { path: "/proc/sys/kernel/printk".into(), bytes: b"3".into(), mode: 0o644 };
+    vm.ask(&quiet)?;
+    vm.ask(&Request::Start(Job::Campaign { address: u64::from(MEMORY_MIB) << 20, warm_up }))?;
+    loop {
+        let slots = vm.slots().ok_or_else(|| Error::new("the machine shares no memory"))?;
+        if let Some(errno) = slots.failed() {
+            return Err(Error::new(format!("the guest cannot begin a campaign: {}", strerror(errno))).into());
+        }
+        if slots.is_ready() {
+            return Ok(());
+        }
+        vm.pause(Duration::from_millis(5))?;
+    }
 }
 
 /// Tells the monitor that memory in a file is not part of a saved state.

@@ -29,6 +29,13 @@ pub(super) const BOOT: Limits =
 pub(super) const CASE: Limits =
     Limits { first_byte: Duration::from_secs(10), silence: Duration::from_secs(10), total: Duration::from_secs(60) };
 
+/// For a campaign: a case takes 1 ms, and the first one of a guest up to 100 ms. A campaign has no end.
+pub(super) const CAMPAIGN: Limits = Limits {
+    first_byte: Duration::from_secs(3),
+    silence: Duration::from_secs(3),
+    total: Duration::from_secs(365 * 24 * 3600),
+};
+
 /// For an answer of QEMU's monitor: milliseconds, but a dump of the memory takes seconds.
 pub(super) const MONITOR: Limits =
     Limits { first_byte: Duration::from_secs(30), silence: Duration::from_secs(30), total: Duration::from_secs(30) };
@@ -76,7 +83,7 @@ impl Watch {
         if !self.left().is_zero() {
             return None;
         }
-        self.scale = self.scale.max(slowness()).max(process.map_or(1.0, crowding));
+        self.scale = self.scale.max(host_scale(process));
         if !self.left().is_zero() {
             return None;
         }
@@ -95,6 +102,11 @@ impl Watch {
         let end = self.begun + total;
         if end < quiet { (format!("not done after {total:.0?}"), end) } else { (text, quiet) }
     }
+}
+
+/// How many times longer a guest needs now than on an idle machine of our time: 1.0 to 20. `process` is its emulator.
+pub(super) fn host_scale(process: Option<u32>) -> f64 {
+    slowness().max(process.map_or(1.0, crowding))
 }
 
 /// How many times longer a process has taken so far than with a processor of its own: it waits while others run. 1.0 to

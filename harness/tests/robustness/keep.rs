@@ -27,7 +27,7 @@ fn wrong(guest: &mut Guest) -> Check {
     guest.put("/tmp/mine", b"as the case left it")?;
     guest.open("/tmp/mine")?;
     guest.load("target")?.succeeds()?;
-    let _running = guest.load_until_coming("slow_init", "ms=600000")?;
+    let _running = guest.load_until_coming("slow_init", "hold=1")?;
     guest.file_is("/tmp/mine", "something else")
 }
 

@@ -18,6 +18,7 @@ use rustix::{
 };
 
 use crate::{
+    campaign,
     outlets::{self, Outlets, Results},
     spawn::{Spawner, fork},
 };
@@ -65,6 +66,7 @@ impl Jobs {
             }
             Job::DeleteModule { name, flags } => self.fork(|| value(sys::delete_module_with(&name, flags)))?,
             Job::Calls(calls) => self.fork(|| make(calls))?,
+            Job::Campaign { address, warm_up } => self.fork(|| campaign::run(address, &warm_up))?,
         };
         self.started = id;
         self.known.insert(id, State { pid, ended: None, outlet });

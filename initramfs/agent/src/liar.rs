@@ -30,16 +30,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let release = uname().release().to_string_lossy().into_owned();
     let words = fs::read_to_string("/proc/cmdline")?;
     match words.split_whitespace().find_map(|word| word.strip_prefix("lie=")) {
-        Some("other-version") => wire::write(&mut link, &Reply::Ready { version: WIRE_VERSION + 1, release })?,
-        Some("no-ready") => wire::write(&mut link, &Reply::Done)?,
-        Some(lie) => tell(&mut link, lie)?,
-        None => wire::write(&mut link, &Reply::Ready { version: WIRE_VERSION, release })?,
+        Some("other-version") => wire::write(&mut link, 0, &Reply::Ready { version: WIRE_VERSION + 1, release })?,
+        Some("no-ready") => wire::write(&mut link, 0, &Reply::Done)?,
+        Some(lie) => tell(&mut link, 0, lie)?,
+        None => wire::write(&mut link, 0, &Reply::Ready { version: WIRE_VERSION, release })?,
     }
     loop {
-        let answer = match wire::read(&mut link)? {
+        let (number, request) = wire::read(&mut link)?;
+        let answer = match request {
             Request::Read { path } => match path.strip_prefix("/lie/") {
                 Some(lie) => {
-                    tell(&mut link, lie)?;
+                    tell(&mut link, number, lie)?;
                     continue;
                 }
                 None => Reply::Content(b"the truth\n".to_vec()),
@@ -49,39 +50,46 @@ fn main() -> Result<(), Box<dyn Error>> {
             Request::Log => Reply::Log(Vec::new()),
             _ => Reply::Done,
         };
-        wire::write(&mut link, &answer)?;
+        wire::write(&mut link, number, &answer)?;
     }
 }
 
-/// Every lie but the flood of the console ends with silence.
-fn tell(link: &mut File, lie: &str) -> Result<(), Box<dyn Error>> {
+/// Answers the request of this number. Every lie but the flood of the console ends with silence.
+fn tell(link: &mut File, number: u32, lie: &str) -> Result<(), Box<dyn Error>> {
     match lie {
         "random-bytes" => forever(link, &noise())?,
         "random-bodies" => forever(link, &framed(&noise()))?,
         "huge-length" => link.write_all(&[SYNC, 0xff, 0xff, 0xff, 0xff])?,
         "length-just-too-long" => link.write_all(&head(FRAME_BYTES_MAX + 1))?,
         "no-body" => link.write_all(&head(0))?,
-        "long-body" => link.write_all(&framed(&[postcard::to_stdvec(&Reply::Done)?, vec![0; 3]].concat()))?,
+        "long-body" => link.write_all(&framed(&[postcard::to_stdvec(&(number, Reply::Done))?, vec![0; 3]].concat()))?,
         "truncated" => {
             // Half a frame, then a whole one: the first one's body ends in the second one.
-            let frame = wire::encode(&Reply::Content(vec![b'x'; 200]))?;
+            let frame = wire::encode(number, &Reply::Content(vec![b'x'; 200]))?;
             link.write_all(&frame[..100])?;
             link.write_all(&frame)?;
         }
         "stalls" => link.write_all(&head(1000))?,
-        "other-kind" => wire::write(link, &Reply::Opened { file: 1 })?,
-        "ready-again" => wire::write(link, &Reply::Ready { version: WIRE_VERSION, release: "9.9".into() })?,
+        "other-kind" => wire::write(link, number, &Reply::Opened { file: 1 })?,
+        "ready-again" => wire::write(link, number, &Reply::Ready { version: WIRE_VERSION, release: "9.9".into() })?,
         "ended" => wire::write(
             link,
+            number,
             &Reply::Ended(Ending { how: How::Exited(0), raw: Vec::new(), stdout: Vec::new(), stderr: Vec::new() }),
         )?,
-        "many-names" => wire::write(link, &Reply::Names(vec![String::new(); FRAME_BYTES_MAX - 10]))?,
+        "many-names" => wire::write(link, number, &Reply::Names(vec![String::new(); FRAME_BYTES_MAX - 10]))?,
         "answers-nobody-asked-for" => {
             for answer in ["first", "second"] {
-                wire::write(link, &Reply::Content(answer.into()))?;
+                wire::write(link, number, &Reply::Content(answer.into()))?;
             }
         }
-        "flood-of-answers" => forever(link, &wire::encode(&Reply::Content(vec![b'x'; 1 << 16]))?)?,
+        "late-answer" => {
+            for pause in [Duration::ZERO, Duration::from_secs(1)] {
+                sleep(pause);
+                wire::write(link, number, &Reply::Content(b"the truth\n".to_vec()))?;
+            }
+        }
+        "flood-of-answers" => forever(link, &wire::encode(number, &Reply::Content(vec![b'x'; 1 << 16]))?)?,
         "flood-of-console" => forever(&mut File::options().write(true).open("/dev/console")?, &noise())?,
         "false-splat" => {
             let mut console = File::options().write(true).open("/dev/console")?;

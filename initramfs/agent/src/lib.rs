@@ -6,5 +6,6 @@
 
 pub mod call;
 pub mod link;
+pub mod slots;
 pub mod uevents;
 pub mod wire;

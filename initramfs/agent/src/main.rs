@@ -1,5 +1,6 @@
 //! PID 1 of the guest: prepares the file systems, says Ready, and does what the host asks until the link ends.
 
+mod campaign;
 mod jobs;
 mod outlets;
 mod spawn;
@@ -57,13 +58,13 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
         opened: 0,
     };
     let release = uname().release().to_string_lossy().into_owned();
-    wire::write(&mut link, &Reply::Ready { version: WIRE_VERSION, release })?;
+    wire::write(&mut link, 0, &Reply::Ready { version: WIRE_VERSION, release })?;
     loop {
-        let request = wire::read(&mut link)?;
+        let (number, request) = wire::read(&mut link)?;
         if request == Request::PowerOff {
             return Ok(());
         }
-        wire::write(&mut link, &agent.answer(request))?;
+        wire::write(&mut link, number, &agent.answer(request))?;
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! frame   = SYNC (1 byte) | length (u32, little endian, bytes of the body) | body
-//! body    = one Request (host to guest) or Reply (guest to host), postcard
-//! session = the guest sends Reply::Ready once, then the host asks and the guest answers, one at a time
+//! body    = a number (u32) and one Request (host to guest) or Reply (guest to host), postcard
+//! session = the guest sends Reply::Ready once, with number 0, then the host asks and the guest answers, one at a time
+//!           and with the number of the request
 //! ```
 //! The guest is not trusted: a frame longer than [`FRAME_BYTES_MAX`] or one that does not decode is an
 //! error of that guest alone.
@@ -13,7 +14,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of these messages. Host and agent refuse each other when it differs.
-pub const WIRE_VERSION: u32 = 3;
+pub const WIRE_VERSION: u32 = 4;
 
 /// First byte of every frame.
 pub const SYNC: u8 = 0xa5;
@@ -26,6 +27,10 @@ pub const FRAME_BYTES_MAX: usize = 4 << 20;
 
 /// Largest part of a file or of a program's output that one reply carries, in bytes.
 pub const CONTENT_BYTES_MAX: usize = 1 << 20;
+
+/// A message with its number. No request of a session has the number of another, so that an answer which comes late, or
+/// which nobody asked for, is never taken for the answer to another request.
+pub type Numbered<T> = (u32, T);
 
 /// Number of a job that [`Request::Start`] began. Never reused in a guest's life.
 pub type JobId = u32;
@@ -78,6 +83,9 @@ pub enum Job {
     DeleteModule { name: String, flags: u32 },
     /// Any system calls, one after the other, until one returns a negative value.
     Calls(Vec<SystemCall>),
+    /// Load what comes through the memory at this physical address ([`crate::slots`]), until the machine ends; before,
+    /// some modules by their paths.
+    Campaign { address: u64, warm_up: Vec<String> },
 }
 
 /// A system call, by the number that the guest's architecture gives it.
@@ -172,12 +180,12 @@ pub enum FrameError {
     Transport(#[from] io::Error),
 }
 
-/// One message as a frame.
+/// One [`Numbered`] message as a frame.
 ///
 /// # Errors
 /// `TooLong` when the body exceeds [`FRAME_BYTES_MAX`].
-pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
-    let body = postcard::to_stdvec(message)?;
+pub fn encode<T: Serialize>(number: u32, message: &T) -> Result<Vec<u8>, FrameError> {
+    let body = postcard::to_stdvec(&(number, message))?;
     if body.len() > FRAME_BYTES_MAX {
         return Err(FrameError::TooLong(body.len()));
     }
@@ -192,7 +200,7 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
 ///
 /// # Errors
 /// `NoSync`, `TooLong` or `Body`: the peer does not speak this protocol; nothing sensible can follow.
-pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> Result<Option<T>, FrameError> {
+pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> Result<Option<Numbered<T>>, FrameError> {
     // Noise is refused with its first byte: the rest of a head may never come.
     if let Some(&first) = buffer.first().filter(|first| **first != SYNC) {
         return Err(FrameError::NoSync(first));
@@ -217,7 +225,7 @@ fn body_length([first, a, b, c, d]: [u8; HEAD]) -> Result<usize, FrameError> {
 ///
 /// # Errors
 /// Any [`FrameError`].
-pub fn read<T: DeserializeOwned>(source: &mut impl Read) -> Result<T, FrameError> {
+pub fn read<T: DeserializeOwned>(source: &mut impl Read) -> Result<Numbered<T>, FrameError> {
     let mut head = [0; HEAD];
     source.read_exact(&mut head)?;
     let mut body = vec![0; body_length(head)?];
@@ -225,7 +233,7 @@ pub fn read<T: DeserializeOwned>(source: &mut impl Read) -> Result<T, FrameError
     message(&body)
 }
 
-fn message<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
+fn message<T: DeserializeOwned>(body: &[u8]) -> Result<Numbered<T>, FrameError> {
     let (message, rest) = postcard::take_from_bytes(body)?;
     if rest.is_empty() { Ok(message) } else { Err(FrameError::Rest(rest.len())) }
 }
@@ -234,8 +242,8 @@ fn message<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
 ///
 /// # Errors
 /// Any [`FrameError`].
-pub fn write<T: Serialize>(sink: &mut impl Write, message: &T) -> Result<(), FrameError> {
-    sink.write_all(&encode(message)?)?;
+pub fn write<T: Serialize>(sink: &mut impl Write, number: u32, message: &T) -> Result<(), FrameError> {
+    sink.write_all(&encode(number, message)?)?;
     Ok(sink.flush()?)
 }
 
@@ -246,13 +254,13 @@ mod tests {
     #[test]
     fn a_frame_survives_the_way_there_in_any_pieces() {
         let sent = Reply::Names(vec!["a".into(), "b".into()]);
-        let frame = encode(&sent).unwrap();
+        let frame = encode(7, &sent).unwrap();
         let mut buffer = Vec::new();
         for (i, byte) in frame.iter().enumerate() {
             assert_eq!(decode::<Reply>(&mut buffer).unwrap(), None, "complete after {i} bytes");
             buffer.push(*byte);
         }
-        assert_eq!(decode(&mut buffer).unwrap(), Some(sent));
+        assert_eq!(decode(&mut buffer).unwrap(), Some((7, sent)));
         assert!(buffer.is_empty());
     }
 

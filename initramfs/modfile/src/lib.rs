@@ -7,6 +7,7 @@
 //!            ├────▶ edit        the same module under another name
 //!            └────▶ parts       one section of a file that is not read whole
 //!       ──▶ signature           who signed it
+//!       ──▶ check               what a kernel's loader would make of it
 //! write ──▶ a .ko               a module made from its parts, for tests and seeds
 //! modules.* ─▶ index, alias     what depmod wrote, as text and as tries, and how names are matched
 //! modprobe.d, /proc/cmdline ─▶ modprobe_d, command_line
@@ -20,6 +21,7 @@ extern crate alloc;
 
 pub mod alias;
 mod bytes;
+pub mod check;
 pub mod command_line;
 pub mod depmod_d;
 pub mod edit;

@@ -100,6 +100,18 @@ fn dotted(identifier: &[u8]) -> String {
     text
 }
 
+/// The file as the kernel's loader takes it: without what was appended to sign it. Without the mark it is all of it;
+/// of a signature that the kernel cannot read, only the mark goes (`module_sig_check()` of `kernel/module/signing.c`).
+pub(crate) fn signed_part(file: &[u8]) -> &[u8] {
+    const PKCS7: u8 = 2;
+    let Some(rest) = file.strip_suffix(MARK).filter(|rest| !rest.is_empty()) else { return file };
+    let Some((before, &[_, _, PKCS7, _, _, _, _, _, len @ ..])) = rest.split_last_chunk::<TRAILER_BYTES>() else {
+        return rest;
+    };
+    let signed = before.len().checked_sub(u32::from_be_bytes(len) as usize).filter(|signed| *signed > 0);
+    signed.and_then(|signed| before.get(..signed)).unwrap_or(rest)
+}
+
 /// The signature of a file; None if it has none that can be read.
 pub fn of(file: &[u8]) -> Option<Signature<'_>> {
     let (rest, trailer) = file.strip_suffix(MARK)?.split_last_chunk::<TRAILER_BYTES>()?;

@@ -22,9 +22,18 @@ impl Reader {
     /// # Errors
     /// There is no `/dev/kmsg`, or it is not for this user.
     pub fn open() -> io::Result<Self> {
-        let mut file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg")?;
-        file.seek(SeekFrom::End(0))?;
-        Ok(Self { file })
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg")?;
+        let mut reader = Self { file };
+        reader.skip()?;
+        Ok(reader)
+    }
+
+    /// Leaves out what was logged until now.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn skip(&mut self) -> io::Result<()> {
+        self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
     /// The texts of new records, up to `bytes_max` in all; the next call goes on behind them.

@@ -1,6 +1,7 @@
 //! `modinfo`: what a module file, or a part of the kernel, says about itself.
 
 mod ahead;
+mod check;
 mod file;
 mod json;
 mod text;
@@ -11,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use modfile::{alias::module_name, modinfo::Modinfo, signature::Signature};
+use modfile::{alias::module_name, check::Series, modinfo::Modinfo, signature::Signature};
 
 use self::{file::Contents, text::Style};
 use crate::{
@@ -41,6 +42,7 @@ const SPEC: Spec = Spec {
         Long("version", false, 'V'),
         Long("help", false, 'h'),
         Long("=json", false, 'j'),
+        Long("=check", false, 'c'),
     ],
 };
 
@@ -55,6 +57,7 @@ Options:
 \t-k, --set-version VER    modules of this kernel release
 \t-b, --basedir DIR        modules are in DIR/lib/modules
 \t    --json               for programs: all fields of each module
+\t    --check              tell what is wrong with the file's structure, and what kernels would do; with -k, that kernel
 \t-V, --version            show the version
 \t-h, --help               show this text
 ";
@@ -63,6 +66,8 @@ Options:
 struct Options {
     style: Style,
     is_json: bool,
+    /// Check the file instead of printing what it says.
+    is_check: bool,
     only_names: bool,
     release: Option<String>,
     root: Option<String>,
@@ -71,7 +76,7 @@ struct Options {
 /// Runs the tool; the exit code.
 pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
     let style = Style { field: None, end: b'\n' };
-    let mut options = Options { style, is_json: false, only_names: false, release: None, root: None };
+    let mut options = Options { style, is_json: false, is_check: false, only_names: false, release: None, root: None };
     let log = tool.log(Priority::Warning);
     let operands = match tool.read_bytes(&SPEC, HELP, arguments, |letter, value| options.take(letter, value)) {
         Ok(operands) => operands,
@@ -81,8 +86,12 @@ pub fn run(tool: &Tool, arguments: Vec<OsString>) -> u8 {
         log.error("missing module or filename.");
         return 1;
     }
+    if options.is_check && options.series().is_none() {
+        log.error("--check: the kernel release of -k begins with two numbers, such as 6.1");
+        return 1;
+    }
     let tree = Tree::of(options.root.as_deref(), options.release.as_deref());
-    let subjects: Vec<_> = operands.iter().flat_map(|operand| subjects(&tree, operand, options.only_names)).collect();
+    let subjects: Vec<_> = operands.iter().flat_map(|operand| options.subjects(&tree, operand)).collect();
     let mut printer = Printer::new(log, options.is_json.then(Stream::default));
     // Most of the time goes into unpacking; where there is nothing to unpack, threads only cost.
     if subjects.iter().any(Subject::is_packed) {
@@ -106,6 +115,7 @@ impl Options {
             '0' => self.style.end = 0,
             'm' => self.only_names = true,
             'j' => self.is_json = true,
+            'c' => self.is_check = true,
             'k' => self.release = Some(text()),
             'b' => self.root = Some(text()),
             _ => {}
@@ -114,6 +124,22 @@ impl Options {
 
     fn field(&mut self, name: impl AsRef<OsStr>) {
         self.style.field = Some(name.as_ref().as_bytes().into());
+    }
+
+    /// What is checked may have any name: it is often no module yet, or no longer.
+    fn subjects(&self, tree: &Tree, operand: &OsStr) -> Vec<Subject> {
+        if self.is_check && !self.only_names && Path::new(operand).is_file() {
+            return vec![Subject::File { name: String::new(), path: operand.into() }];
+        }
+        subjects(tree, operand, self.only_names)
+    }
+
+    /// The kernels to check for: that of `-k`, or all that are known; None where `-k` names none.
+    fn series(&self) -> Option<Vec<Series>> {
+        match &self.release {
+            None => Some(Series::KNOWN.to_vec()),
+            Some(release) => Series::of_release(release).map(|series| vec![series]),
+        }
     }
 
     /// Whether a file need not even be opened.
@@ -209,6 +235,10 @@ impl Subject {
     fn describe(&self, options: &Options) -> Answer {
         let mut answer = Answer::default();
         match self {
+            Self::File { path, .. } if options.is_check => answer.check(path, options),
+            Self::Builtin { name, .. } if options.is_check => {
+                answer.fail(format!("{name} is part of the kernel, and has no file to check").into_bytes());
+            }
             Self::File { name, path } => answer.file(name, path, options),
             Self::Builtin { name, info } => answer.builtin(name, info.as_deref().map(Modinfo::new), options),
             Self::Nothing(reason) => answer.fail(reason.clone()),
@@ -245,6 +275,19 @@ impl Answer {
         if let Err(trouble) = read {
             self.library = trouble.unpacking;
             self.refuse(name, trouble.refusal);
+        }
+    }
+
+    fn check(&mut self, path: &Path, options: &Options) {
+        match check::report(path, &options.series().unwrap_or_default()) {
+            Ok(report) => {
+                self.failed = !report.is_accepted();
+                match options.is_json {
+                    true => self.value = Some(report.json()),
+                    false => self.text = report.text().into_bytes(),
+                }
+            }
+            Err(why) => self.fail(why.into_bytes()),
         }
     }
 
@@ -347,7 +390,7 @@ mod tests {
 
     fn options() -> Options {
         let style = Style { field: None, end: b'\n' };
-        Options { style, is_json: false, only_names: false, release: None, root: None }
+        Options { style, is_json: false, is_check: false, only_names: false, release: None, root: None }
     }
 
     #[test]

@@ -279,3 +279,24 @@ fn packed_modules_are_shown_in_the_order_given() {
     expected += "modinfo: ERROR: could not get modinfo from 'm30': Exec format error\n= 1\n";
     assert_eq!(machine.transcript(modutils(), &packed), machine.fill(&expected));
 }
+
+#[test]
+fn a_file_is_checked_for_a_release() {
+    let machine = Machine::new();
+    machine.write("sound.ko", Module::new("sound").build());
+    for (line, expected) in [
+        ("modinfo --check {root}/sound.ko", "{root}/sound.ko: accept\n= 0\n"),
+        (
+            "modinfo --check {root}/short.ko {root}/sound.ko",
+            "{root}/short.ko: reject\n{root}/short.ko: file is shorter than an ELF header; refused, ENOEXEC\n\
+             {root}/sound.ko: accept\n= 1\n",
+        ),
+        (
+            "modinfo --check -k soon {root}/sound.ko",
+            "modinfo: ERROR: --check: the kernel release of -k begins with two numbers, such as 6.1\n= 1\n",
+        ),
+        ("modinfo --check fixed", "modinfo: ERROR: fixed is part of the kernel, and has no file to check\n= 1\n"),
+    ] {
+        assert_eq!(machine.transcript(modutils(), line), machine.fill(expected), "{line}");
+    }
+}

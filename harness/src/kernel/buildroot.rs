@@ -1,4 +1,5 @@
-//! Build roots: for each Debian suite, a directory with its compiler and the tools kbuild calls.
+//! Build roots: for each Debian suite, a directory with its compiler and the tools kbuild calls; another one for whole
+//! kernels, which need more tools.
 //!
 //! Kernel headers are not part of it: they appear at `/headers` when a command runs, and the root's `/usr/src` is a
 //! link to `/headers/usr/src`, because Debian's header packages name `/usr/src` absolutely and each other relatively.
@@ -11,10 +12,10 @@ use std::{
 
 use duct::{Expression, cmd};
 
+use super::Store;
 use crate::{
     cache::Digest,
     error::{Context as _, Error, Result},
-    kernel::Store,
     process,
 };
 
@@ -22,6 +23,10 @@ use crate::{
 /// objtool, which comes with the headers, needs the libraries.
 const PACKAGES: &[&str] =
     &["binutils", "coreutils", "dash", "findutils", "grep", "libelf-dev", "libxxhash0", "make", "mawk", "sed"];
+
+/// What a kernel's build calls besides. bison needs m4; perl writes a table for the keys' formats.
+const KERNEL_PACKAGES: &[&str] =
+    &["bc", "bison", "diffutils", "flex", "gzip", "libssl-dev", "m4", "perl-base", "xz-utils"];
 
 /// Covers what [`furnish`] does; to be counted up when that changes.
 const LAYOUT: &str = "1";
@@ -33,34 +38,51 @@ const ENVIRONMENT: &[&str] = &["PATH=/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL=C"]
 
 /// What a root is made of; known before it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Recipe {
+pub struct Recipe {
     suite: String,
-    packages: String,
+    compiler: String,
+    /// It can build kernels, not only modules.
+    kernels: bool,
 }
 
 impl Recipe {
-    /// A root with the compiler's package of a suite, such as `gcc-12` of `bookworm`.
-    pub(super) fn new(suite: &str, compiler: &str) -> Self {
-        Self { suite: suite.to_owned(), packages: [&[compiler], PACKAGES].concat().join(",") }
+    /// A root for modules, with the compiler's package of a suite, such as `gcc-12` of `bookworm`.
+    pub fn for_modules(suite: &str, compiler: &str) -> Self {
+        Self { suite: suite.to_owned(), compiler: compiler.to_owned(), kernels: false }
+    }
+
+    /// The same for kernels, and for modules of such kernels.
+    pub fn for_kernels(suite: &str, compiler: &str) -> Self {
+        Self { kernels: true, ..Self::for_modules(suite, compiler) }
     }
 
     /// Name of the root in the cache.
-    pub(super) fn key(&self) -> String {
-        format!("{}-{}", self.suite, Digest::of([LAYOUT, &self.packages]).short())
+    pub fn key(&self) -> String {
+        format!("{}-{}", self.suite, Digest::of([LAYOUT, &self.packages()]).short())
+    }
+
+    fn packages(&self) -> String {
+        let more = if self.kernels { KERNEL_PACKAGES } else { &[] };
+        [&[self.compiler.as_str()], PACKAGES, more].concat().join(",")
     }
 
     /// The root, made by mmdebstrap if the cache does not have it.
     ///
     /// # Errors
     /// mmdebstrap is missing or fails, or no way to enter the root works on this machine.
-    pub(super) fn prepare(&self, store: &Store) -> Result<BuildRoot> {
+    pub fn prepare(&self, store: &Store) -> Result<BuildRoot> {
         let door = entry()?;
         let dir = store.cache.entry("buildroot", &self.key(), |place| {
             let mirrors = store.mirrors(&format!("the build root of {}", self.suite))?;
             let _spinner = store.progress.spinner(format!("compiler of {}", self.suite));
             self.bootstrap(door, mirrors.of_suite(&self.suite), store.options.allow_expired, place)?;
             let root = place.join("root");
-            furnish(&root).context(|| format!("cannot furnish the build root `{}`", root.display()))
+            let made = furnish(&root).and_then(|()| match self.kernels {
+                // A kernel's own makefiles know no other name.
+                true => link(&root, &self.compiler, "usr/bin/gcc"),
+                false => Ok(()),
+            });
+            made.context(|| format!("cannot furnish the build root `{}`", root.display()))
         })?;
         Ok(BuildRoot { root: dir.join("root"), door })
     }
@@ -70,7 +92,7 @@ impl Recipe {
     fn bootstrap(&self, door: Door, mirror: &str, allow_expired: bool, place: &Path) -> Result<()> {
         let (root, log) = (place.join("root").to_string_lossy().into_owned(), place.join("mmdebstrap.log"));
         let source = format!("deb [signed-by={KEYRING}] {mirror} {} main", self.suite);
-        let include = format!("--include={}", self.packages);
+        let include = format!("--include={}", self.packages());
         let expiry = format!("--aptopt=Acquire::Check-Valid-Until \"{}\"", !allow_expired);
         let options = ["--variant=extract", "--mode=chrootless", &include, &expiry];
         let command = [&["mmdebstrap"], &options[..], &[&self.suite, &root, &source]].concat();
@@ -87,7 +109,7 @@ impl Recipe {
 
 /// A root that is there and can be entered.
 #[derive(Debug)]
-pub(super) struct BuildRoot {
+pub struct BuildRoot {
     root: PathBuf,
     door: Door,
 }
@@ -95,7 +117,7 @@ pub(super) struct BuildRoot {
 impl BuildRoot {
     /// A command that runs in `/build`, which is `build` outside, with `headers` at `/headers`; the rest of the root
     /// is read-only or thrown away.
-    pub(super) fn command(&self, headers: &Path, build: &Path, command: &[&str]) -> Expression {
+    pub(crate) fn command(&self, headers: &Path, build: &Path, command: &[&str]) -> Expression {
         self.door.enter(&self.root, headers, build, command)
     }
 }
@@ -207,12 +229,12 @@ fn link(root: &Path, to: &str, name: &str) -> io::Result<()> {
 }
 
 /// Both outputs of a command go to a file.
-pub(super) fn logged(command: Expression, log: &Path) -> Expression {
+pub(crate) fn logged(command: Expression, log: &Path) -> Expression {
     command.stderr_to_stdout().stdout_path(log)
 }
 
 /// The last lines of a text.
-pub(super) fn tail(text: &str, lines: usize) -> String {
+pub(crate) fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }

@@ -1,0 +1,222 @@
+//! `modrig fuzz`: campaigns against the kernel's loader, single cases of them, and what they gave.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anstream::{print, println};
+use clap::{Args, Subcommand};
+
+use super::{Global, report::write_and_say};
+use crate::{
+    error::{Blame, Context as _, Error, Result},
+    fuzz::{
+        Campaign, Now, Options, Setup,
+        case::{CaseId, Region},
+        judge::Class,
+        report::Report,
+        state::State,
+    },
+    progress::Progress,
+};
+
+/// Where campaigns lie.
+const PLACE: &str = "target/modrig/fuzz";
+
+/// How often a line tells how far it is, where there is no terminal.
+const LINE_PAUSE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Load broken modules into a kernel, and hold its answers against ours. Exit code 1 when they show a bug of ours
+    Kernel(KernelArgs),
+    /// Show one case of a campaign, write its file, or run it again
+    Case(CaseArgs),
+    /// Make a report of campaigns, as Markdown when nothing else is asked for
+    Report(ReportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KernelArgs {
+    /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
+    #[arg(short, long, value_name = "KERNEL")]
+    kernel: String,
+    /// What of the modules is broken
+    #[arg(long, value_enum, default_value = "any")]
+    region: Region,
+    /// For how long, such as `90s`, `10m`, `2h` [default: 1m, if --cases is not given]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    time: Option<Duration>,
+    /// How many cases, those of earlier runs included
+    #[arg(long, value_name = "N")]
+    cases: Option<u64>,
+    /// From which, with its number, each case follows
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many guests run at once [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// The campaign's folder [default: KERNEL-REGION-SEED in target/modrig/fuzz]
+    #[arg(long, value_name = "DIR")]
+    place: Option<PathBuf>,
+    /// Go on with the campaign in that folder; without this it begins anew
+    #[arg(long = "continue")]
+    go_on: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CaseArgs {
+    /// KERNEL/REGION/SEED/NUMBER, as reports name it; behind a colon the changes that are made, such as
+    /// `6.1/headers/1/491:1`
+    case: CaseId,
+    /// Write the module's file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Load it in a guest, and show what the kernel makes of it
+    #[arg(long)]
+    run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Folders of campaigns, or folders that hold such
+    #[arg(value_name = "DIR", default_value = PLACE)]
+    places: Vec<PathBuf>,
+    /// Write it as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Write it as a page of one file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// `90`, `90s`, `10m` or `2h`.
+fn time(text: &str) -> Result<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => 0,
+    };
+    match number.parse::<u32>() {
+        Ok(number) if number > 0 && unit > 0 => Ok(Duration::from_secs(u64::from(number) * unit)),
+        _ => Err(Error::usage(format!("`{text}` is no time such as 90s, 10m or 2h"))),
+    }
+}
+
+pub(super) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Kernel(args) => kernel(global, args),
+        Command::Case(args) => case(global, args),
+        Command::Report(args) => report(args),
+    }
+}
+
+fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
+    let no_end = Duration::from_secs(u64::from(u32::MAX));
+    let folder = format!("{}-{}-{}", args.kernel.replace('/', "_"), args.region, args.seed);
+    let place = args.place.clone().unwrap_or_else(|| PathBuf::from(PLACE).join(folder));
+    let options = Options {
+        kernel: args.kernel.clone(),
+        region: args.region,
+        seed: args.seed,
+        time: args.time.unwrap_or(if args.cases.is_some() { no_end } else { Duration::from_secs(60) }),
+        cases: args.cases.unwrap_or(u64::MAX / 2),
+        workers: args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1),
+        place: place.clone(),
+        go_on: args.go_on,
+    };
+    let rig = global.rig()?;
+    let mut campaign = Campaign::prepare(&rig, options)?;
+    let result = campaign.run(display(&rig.store.progress));
+    let state = match result {
+        Err(error) if error.blame() == Blame::Interrupted => {
+            println!("kept in {}: go on with --continue", place.display());
+            return Err(error);
+        }
+        result => result?,
+    };
+    println!("{}\ncampaign: {}", line(&state), place.display());
+    let bugs = state.tally.entries.values().filter(|entry| entry.class.is_bug());
+    for entry in bugs.clone() {
+        println!(
+            "{}: {}: we say {}, the kernel {}",
+            entry.class.name(),
+            state.case(entry.index),
+            entry.ours,
+            entry.kernel
+        );
+    }
+    Ok(ExitCode::from(u8::from(bugs.count() > 0)))
+}
+
+/// Shows a campaign's progress: on a terminal in one line that changes, elsewhere in one now and then.
+fn display(progress: &Progress) -> impl FnMut(Now<'_>) {
+    let bar = progress.spinner("");
+    let progress = progress.clone();
+    let mut said = Instant::now();
+    move |now| {
+        let text = match now {
+            Now::Cases(state) => line(state),
+            Now::Alone(left) => format!("{left} cases once more, each alone"),
+        };
+        if bar.is_hidden() && said.elapsed() >= LINE_PAUSE {
+            progress.say(&text);
+            said = Instant::now();
+        }
+        bar.set_message(text);
+    }
+}
+
+/// `61234 cases, 1233/s: agree-accept 61000, ...; 4 ways to die; 12 restores of 45 ms`.
+fn line(state: &State) -> String {
+    let classes = Class::ALL.iter().map(|class| (class.name(), state.tally.of(*class)));
+    let classes = classes.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}"));
+    format!(
+        "{} cases, {:.0}/s: {}; {} ways to die; {} restores of {} ms",
+        state.tally.cases(),
+        state.rate(),
+        classes.collect::<Vec<_>>().join(", "),
+        state.tally.crashes().len(),
+        state.restores.values().sum::<u64>(),
+        state.restore_ms().unwrap_or_default(),
+    )
+}
+
+fn case(global: &Global, args: &CaseArgs) -> Result<ExitCode> {
+    let rig = global.rig()?;
+    let setup = Setup::prepare(&rig, &args.case.kernel, args.case.region)?;
+    let broken = setup.case(&args.case);
+    println!("{}, {} bytes of {}", args.case, broken.image.len(), broken.base);
+    broken.labels.iter().for_each(|label| println!("  {label}"));
+    println!("we say: {}", setup.words(&broken.image));
+    if let Some(file) = &args.output {
+        fs::write(file, &broken.image).context(|| format!("cannot write `{}`", file.display()))?;
+        println!("written: {}", file.display());
+    }
+    if args.run {
+        let (answer, log) = setup.alone().answer_with_log(&args.case)?;
+        println!("the kernel: {answer}");
+        print!("{log}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(args: &ReportArgs) -> Result<ExitCode> {
+    let report = Report::of(&State::read_all(&args.places)?);
+    if let Some(file) = &args.markdown {
+        write_and_say(file, &report.markdown())?;
+    }
+    if let Some(file) = &args.html {
+        write_and_say(file, &report.html()?)?;
+    }
+    if args.markdown.is_none() && args.html.is_none() {
+        print!("{}", report.markdown());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,72 @@
+//! Cases once more, each alone in a guest of its own: whether they do the same there, and with how few changes.
+
+use modfile::check::{self, Kernel};
+
+use super::{
+    case::{Bases, CaseId},
+    judge::Answer,
+    line::{Line, Pending},
+};
+use crate::{
+    error::Result,
+    vm::{Host, snapshot::Snapshot},
+};
+
+/// What it takes to run a case alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Alone<'a> {
+    /// Where guests run.
+    pub host: &'a Host,
+    /// What they are copies of.
+    pub snapshot: &'a Snapshot,
+    /// The modules that are broken.
+    pub bases: &'a Bases,
+    /// For our verdict.
+    pub target: Kernel,
+}
+
+impl Alone<'_> {
+    /// The kernel's answer to a case in a new guest.
+    ///
+    /// # Errors
+    /// The user asked to stop, or the rig fails.
+    pub fn answer(&self, case: &CaseId) -> Result<Answer> {
+        self.answer_with_log(case).map(|(answer, _)| answer)
+    }
+
+    /// The same, and what the kernel said when it died.
+    ///
+    /// # Errors
+    /// As [`Alone::answer`].
+    pub fn answer_with_log(&self, case: &CaseId) -> Result<(Answer, String)> {
+        let image = self.bases.case(case).image;
+        let ours = check::check(&image, self.target);
+        let mut line = Line::new(self.host, self.snapshot);
+        line.push(Pending { index: case.index, image, ours });
+        loop {
+            if let Some((_, answer)) = line.turn()?.pop() {
+                return Ok((answer, line.last_words));
+            }
+        }
+    }
+
+    /// The case with as few changes as still give an answer that is `like` the first one; None where the case alone does
+    /// not.
+    ///
+    /// # Errors
+    /// As [`Alone::answer`].
+    pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
+        let count = self.bases.changes_of(case);
+        // Those of one change first, all of them last: a case has three at most.
+        let mut sets: Vec<Vec<usize>> =
+            (1..1_usize << count).map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect()).collect();
+        sets.sort_by_key(Vec::len);
+        for only in sets {
+            let smaller = CaseId { only: if only.len() == count { Vec::new() } else { only }, ..case.clone() };
+            if like(&self.answer(&smaller)?) {
+                return Ok(Some(smaller));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,309 @@
+//! Campaigns against the kernel's own loader: modules that are broken by name go to `init_module`, and what the kernel
+//! says of each is held against what we say.
+//!
+//! ```text
+//! case (number ─▶ broken module) ─▶ judge (our verdict) ─▶ line (a guest takes it; another one when it dies)
+//!        ─▶ tally (rows that are alike) ─▶ state (outlives us)
+//! ```
+
+pub mod alone;
+pub mod case;
+pub mod judge;
+pub mod line;
+pub mod report;
+pub mod state;
+pub mod tally;
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use modfile::check::{self, Kernel as Target, Series};
+
+use self::{
+    alone::Alone,
+    case::{Bases, Broken, CaseId, Region},
+    judge::Answer,
+    line::{Line, Pending},
+    state::State,
+    tally::{Row, Tally},
+};
+use crate::{
+    error::{Error, Result},
+    interrupt,
+    machine::Machine,
+    module,
+    run::{Contents, Prepared, Rig},
+};
+
+/// The guest modules that are broken.
+pub const BASES: [&str; 2] = ["accepted", "accepted_full"];
+
+/// Cases that a worker takes at once, and that count when all of them are done.
+const PIECE: u64 = 32;
+
+/// How often what is known is written down.
+const SAVE: Duration = Duration::from_secs(5);
+
+/// What cases are made of, and what judges them: a kernel with its modules and a saved guest.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    rig: &'a Rig,
+    prepared: Prepared,
+    bases: Bases,
+    /// What we need to know of the kernel to judge.
+    target: Target,
+}
+
+impl<'a> Setup<'a> {
+    /// Fetches the kernel, builds the modules and saves a guest that takes cases, where they are not in the cache.
+    ///
+    /// # Errors
+    /// Any of it fails, or the modules have nothing in the region.
+    pub fn prepare(rig: &'a Rig, kernel: &str, region: Region) -> Result<Self> {
+        let contents = Contents { modules: &BASES, ..Contents::default() };
+        let prepared = rig.prepare_with(kernel, Machine::CAMPAIGN, &contents)?;
+        let set = module::build(&rig.store, &prepared.kernel, &BASES, &[])?;
+        if let Some((name, why)) = set.failures.first_key_value() {
+            return Err(Error::new(format!("the module {name} does not build for {kernel}: {why}")));
+        }
+        let bases = Bases::new(region, set.modules.values())?;
+        let release = &prepared.kernel.release;
+        let series =
+            Series::of_release(release).ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
+        let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
+        Ok(Self { rig, prepared, bases, target })
+    }
+
+    /// The file of a case, and what was done to it.
+    pub fn case(&self, id: &CaseId) -> Broken {
+        self.bases.case(id)
+    }
+
+    /// Our verdict on a file, in words.
+    pub fn words(&self, image: &[u8]) -> String {
+        judge::words(&check::check(image, self.target))
+    }
+
+    /// Cases one by one.
+    pub fn alone(&self) -> Alone<'_> {
+        let Self { rig, prepared, bases, target } = self;
+        Alone { host: &rig.host, snapshot: &prepared.guest, bases, target: *target }
+    }
+}
+
+/// What a campaign shall do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name of the kernel, or a path.
+    pub kernel: String,
+    /// What is broken.
+    pub region: Region,
+    /// From which, with its number, each case follows.
+    pub seed: u64,
+    /// For how long.
+    pub time: Duration,
+    /// How many cases in all, those of earlier runs included.
+    pub cases: u64,
+    /// How many guests run at once.
+    pub workers: usize,
+    /// The campaign's folder.
+    pub place: PathBuf,
+    /// Go on with what is there.
+    pub go_on: bool,
+}
+
+/// What a campaign does at the moment, for whoever looks on.
+#[derive(Debug, Clone, Copy)]
+pub enum Now<'a> {
+    /// Cases, and this is what they gave so far.
+    Cases(&'a State),
+    /// Some of them once more, alone: so many are left.
+    Alone(usize),
+}
+
+/// A campaign that is ready to run.
+#[derive(Debug)]
+pub struct Campaign<'a> {
+    setup: Setup<'a>,
+    options: Options,
+    begun: Instant,
+    /// For how long it has run before.
+    earlier: Duration,
+    work: Mutex<Work>,
+}
+
+/// What the workers share.
+#[derive(Debug)]
+struct Work {
+    state: State,
+    /// The first piece that may not have been handed out.
+    next: u64,
+    /// A worker has met an error: the others shall stop.
+    stopped: bool,
+}
+
+impl<'a> Campaign<'a> {
+    /// Makes ready what it needs, or finds it in the cache.
+    ///
+    /// # Errors
+    /// That fails, or there is no campaign to go on with, or another one.
+    pub fn prepare(rig: &'a Rig, options: Options) -> Result<Self> {
+        let earlier = options.go_on.then(|| State::read(&options.place)).transpose()?;
+        let setup = Setup::prepare(rig, &options.kernel, options.region)?;
+        let (release, bases) = (setup.prepared.kernel.release.clone(), setup.bases.digest.clone());
+        let new = State::new(options.kernel.clone(), release, options.region, options.seed, bases);
+        let state = match earlier {
+            Some(state) if !state.is_of(&new) => {
+                let what = format!("the campaign in `{}` is not this one", options.place.display());
+                return Err(Error::usage(what).help(
+                    "it is of another kernel, region or seed, or of other modules; name another folder with --place, or \
+                     leave out --continue",
+                ));
+            }
+            Some(state) => state,
+            None => new,
+        };
+        let earlier = state.time;
+        let work = Mutex::new(Work { state, next: 0, stopped: false });
+        Ok(Self { setup, options, begun: Instant::now(), earlier, work })
+    }
+
+    /// Runs it until its time is over or all cases are done, and then what has to be confirmed once more; `show` is called
+    /// some times a second.
+    ///
+    /// # Errors
+    /// The rig fails, or what is known cannot be written. What is known by then is kept.
+    pub fn run(&mut self, mut show: impl FnMut(Now<'_>)) -> Result<State> {
+        self.begun = Instant::now();
+        // Before anything runs: a folder that cannot be written is noticed now.
+        self.state().write(&self.options.place)?;
+        let this = &*self;
+        let result = thread::scope(|scope| {
+            let workers: Vec<_> = (0..this.options.workers).map(|_| scope.spawn(|| this.work())).collect();
+            let written = this.look_on(|| workers.iter().all(|worker| worker.is_finished()), &mut show);
+            let ends = workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
+            ends.collect::<Vec<_>>().into_iter().fold(written, Result::and)
+        });
+        let state = self.state();
+        // A run that was stopped keeps what it has, and says why it stopped.
+        let result = result.and_then(|()| interrupt::check()).and_then(|()| self.confirm(state.clone(), &mut show));
+        let known = result.as_ref().map_or(&state, |confirmed| confirmed);
+        known.write(&self.options.place).and(result)
+    }
+
+    /// Until the workers are done: shows what is known, and writes it down now and then.
+    fn look_on(&self, is_over: impl Fn() -> bool, show: &mut impl FnMut(Now<'_>)) -> Result<()> {
+        let mut saved = Instant::now();
+        while !is_over() {
+            thread::sleep(Duration::from_millis(100));
+            let state = self.state();
+            show(Now::Cases(&state));
+            if saved.elapsed() >= SAVE {
+                state.write(&self.options.place).inspect_err(|_| self.lock().stopped = true)?;
+                saved = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs alone what is worth it.
+    fn confirm(&self, mut state: State, show: &mut impl FnMut(Now<'_>)) -> Result<State> {
+        let alone = self.setup.alone();
+        let wanted = state.tally.to_confirm();
+        for (number, (key, entry)) in wanted.iter().enumerate() {
+            show(Now::Alone(wanted.len() - number));
+            let like = |answer: &Answer| tally::is_like(answer, &entry.kernel);
+            let smallest = alone.smallest(&state.case(entry.index), like)?;
+            let found = smallest.map_or(tally::Alone::Other, |case| {
+                let labels = self.setup.case(&case).labels.iter().map(ToString::to_string).collect();
+                tally::Alone::Same(case, labels)
+            });
+            if let Some(entry) = state.tally.entries.get_mut(key) {
+                entry.alone = Some(found);
+            }
+        }
+        Ok(state)
+    }
+
+    fn state(&self) -> State {
+        let mut state = self.lock().state.clone();
+        state.time = self.earlier + self.begun.elapsed();
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands out the numbers of the next cases; none when it is over.
+    fn piece(&self) -> Option<Range<u64>> {
+        let mut work = self.lock();
+        let piece = work.state.done.next(work.next);
+        let is_over = work.stopped || interrupt::asked() || self.begun.elapsed() >= self.options.time;
+        if is_over || piece * PIECE >= self.options.cases {
+            return None;
+        }
+        work.next = piece + 1;
+        Some(self.cases_of(piece))
+    }
+
+    fn cases_of(&self, piece: u64) -> Range<u64> {
+        piece * PIECE..((piece + 1) * PIECE).min(self.options.cases)
+    }
+
+    fn work(&self) -> Result<()> {
+        self.drive().inspect_err(|_| self.lock().stopped = true)
+    }
+
+    /// Drives one guest after the other.
+    fn drive(&self) -> Result<()> {
+        let mut line = Line::new(&self.setup.rig.host, &self.setup.prepared.guest);
+        let mut cases = 0..0;
+        // Pieces of which some cases are done.
+        let mut open: BTreeMap<u64, Tally> = BTreeMap::new();
+        loop {
+            while line.has_room() {
+                if cases.is_empty() {
+                    let Some(piece) = self.piece() else { break };
+                    cases = piece;
+                }
+                cases.by_ref().take(1).for_each(|index| line.push(self.pending(index)));
+            }
+            if line.is_empty() {
+                return Ok(());
+            }
+            interrupt::check()?;
+            for (case, kernel) in line.turn()? {
+                let piece = case.index / PIECE;
+                let tally = open.entry(piece).or_default();
+                tally.add(Row { index: case.index, ours: case.ours, kernel });
+                let cases = self.cases_of(piece);
+                if tally.cases() == cases.end - cases.start {
+                    self.finish(piece, open.remove(&piece).unwrap_or_default(), &mut line.restores);
+                }
+            }
+        }
+    }
+
+    fn pending(&self, index: u64) -> Pending {
+        let Options { region, seed, .. } = self.options;
+        let id = CaseId { kernel: String::new(), region, seed, index, only: Vec::new() };
+        let image = self.setup.case(&id).image;
+        Pending { index, ours: check::check(&image, self.setup.target), image }
+    }
+
+    fn finish(&self, piece: u64, tally: Tally, restores: &mut Vec<Duration>) {
+        let mut work = self.lock();
+        work.state.tally.merge(tally);
+        work.state.done.add(piece);
+        for restore in restores.drain(..) {
+            *work.state.restores.entry(restore.as_millis() as u64).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Campaigns against a kernel's loader: guests die and are replaced, runs are cut off and gone on with, and the cases and
+//! what they give stay the same.
+
+mod common;
+#[path = "common/desk.rs"]
+mod desk;
+
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
+
+use common::KERNEL;
+use desk::{Desk, eventually, run, start};
+use modrig::fuzz::{
+    case::Region,
+    judge::{Answer, Class},
+    state::State,
+    tally::Alone,
+};
+
+/// A campaign that kills guests within its first cases, and what it is to do besides.
+fn campaign(desk: &Desk, args: &[&str]) -> std::process::Command {
+    let mut command = desk.modrig(&["fuzz", "kernel", "-k", KERNEL, "--region", "symbols"]);
+    command.args(args);
+    command
+}
+
+/// One that kills none, and in which our verdicts are as the kernel's, however long it takes.
+fn quiet_campaign(desk: &Desk, args: &[&str]) -> std::process::Command {
+    let place = place(desk);
+    let mut command = desk.modrig(&["fuzz", "kernel", "-k", KERNEL, "--region", "modinfo", "--place"]);
+    command.arg(place).args(args);
+    command
+}
+
+fn place(desk: &Desk) -> PathBuf {
+    desk.path(&format!("target/modrig/fuzz/{KERNEL}-symbols-1"))
+}
+
+fn state(desk: &Desk) -> State {
+    State::read(&place(desk)).unwrap()
+}
+
+/// What the cases gave, apart from what was run once more.
+fn results(state: &State) -> (BTreeMap<Class, u64>, Vec<(String, u64, u64)>) {
+    let entries = state.tally.entries.iter().map(|(key, entry)| (key.clone(), entry.count, entry.index));
+    (state.tally.classes.clone(), entries.collect())
+}
+
+#[test]
+fn guests_die_and_the_campaign_goes_on_the_same_however_it_is_cut() {
+    let whole = Desk::new();
+    run(campaign(&whole, &["--cases", "64", "--workers", "1"])).ends(0, &["64 cases", "ways to die"]);
+    let at_once = state(&whole);
+    assert_eq!((at_once.tally.cases(), at_once.region), (64, Region::Symbols));
+    let crashes: u64 = at_once.tally.crashes().values().sum();
+    let restores: u64 = at_once.restores.values().sum();
+    assert!(crashes > 0 && restores == crashes + 1, "{crashes} crashes, {restores} restores");
+
+    let cut = Desk::new();
+    run(campaign(&cut, &["--cases", "32"])).ends(0, &["32 cases"]);
+    run(campaign(&cut, &["--cases", "64", "--workers", "2", "--continue"])).ends(0, &["64 cases"]);
+    assert_eq!(results(&state(&cut)), results(&at_once));
+    run(campaign(&cut, &["--seed", "2", "--place", place(&cut).to_str().unwrap(), "--continue"]))
+        .ends(2, &["is not this one"]);
+}
+
+#[test]
+fn a_crash_is_made_small_and_comes_again_from_its_name() {
+    let desk = Desk::new();
+    run(campaign(&desk, &["--cases", "32"])).ends(0, &[]);
+    let state = state(&desk);
+    let crash = state.tally.entries.values().find_map(|entry| match (&entry.kernel, &entry.alone) {
+        (Answer::Crashed(title), Some(Alone::Same(case, _))) => Some((title.clone(), case.to_string())),
+        _ => None,
+    });
+    let (title, case) = crash.expect("one of the first cases kills the loader");
+    let file = desk.path("case.ko");
+    run(desk.modrig(&["fuzz", "case", &case, "--run", "-o", file.to_str().unwrap()]))
+        .ends(0, &["we say: danger: ", &format!("the kernel: {title}"), "Call Trace:"]);
+    assert!(fs::read(file).unwrap().starts_with(b"\x7fELF"));
+    run(desk.modrig(&["fuzz", "report", "--html", "page.html", "--markdown", "page.md"]))
+        .ends(0, &["written: page.html"]);
+    for page in ["page.html", "page.md"] {
+        let text = fs::read_to_string(desk.path(page)).unwrap();
+        assert!(text.contains(&title) && text.contains(&format!("modrig fuzz case {case} --run")), "{text}");
+    }
+}
+
+#[test]
+fn a_campaign_that_is_stopped_or_killed_keeps_what_it_has() {
+    let desk = Desk::new();
+    let begun = || place(&desk).join("campaign.json").exists() && state(&desk).tally.cases() > 0;
+    let child = start(quiet_campaign(&desk, &["--time", "10m"]));
+    eventually("the campaign has written down its first cases", begun);
+    // SAFETY: kill takes two numbers; the child has not been waited for.
+    unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };
+    desk::Ran::from(child.wait_with_output().unwrap()).ends(130, &["go on with --continue"]);
+    let stopped = state(&desk).tally.cases();
+
+    let mut child = start(quiet_campaign(&desk, &["--time", "10m", "--continue"]));
+    eventually("the campaign has gone on", || state(&desk).tally.cases() > stopped);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let killed = state(&desk).tally.cases();
+    let end = (killed + 64).to_string();
+    run(quiet_campaign(&desk, &["--cases", &end, "--continue"])).ends(0, &[&format!("{end} cases")]);
+    assert_eq!(common::names_in(&place(&desk)), ["campaign.json"]);
+}
+
+#[test]
+fn a_guest_that_dies_again_and_again_is_one_error() {
+    let desk = Desk::new();
+    run(campaign(&desk, &["--cases", "1"])).ends(0, &[]);
+    // A QEMU that boots guests, and does not take saved ones.
+    let real = modrig::vm::Qemu::find().unwrap().program;
+    let script = format!("#!/bin/sh\ncase \"$*\" in *-incoming*) exit 1;; esac\nexec {} \"$@\"\n", real.display());
+    let qemu = desk.file("qemu", script);
+    fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = campaign(&desk, &["--cases", "64", "--workers", "1", "--continue"]);
+    command.env("MODRIG_QEMU", qemu);
+    let ran = run(command);
+    ran.ends(3, &["died 20 times in a row"]);
+    assert_eq!(ran.err.matches("error: ").count(), 1, "{}", ran.err);
+    assert_eq!(state(&desk).tally.cases(), 1, "what was known is kept");
+}
+
+#[test]
+fn restores_are_fast() {
+    let desk = Desk::new();
+    run(campaign(&desk, &["--cases", "64", "--workers", "1"])).ends(0, &[]);
+    let median = state(&desk).restore_ms().unwrap();
+    // 60 ms on a quiet machine; others may be at work on this one.
+    assert!(Duration::from_millis(median) < Duration::from_secs(1), "{median} ms");
+}

@@ -1,0 +1,150 @@
+//! What relocations make the module's code and data point to. The loader does not look at it; the module runs into it.
+//!
+//! None of this is law: it is what compilers do, found to hold for all modules that Debian ships with the five kernels.
+
+use super::{
+    Run,
+    image::Image,
+    index::Index,
+    layout::Layout,
+    relocations::{ABS32, ABS32S, ABS64, Applied, NONE, PC32, PLT32, Relocation, Relocations},
+    rule::{self, Rule},
+    sections::SHF_EXECINSTR,
+    symbols::{self, Objects, Symbol},
+};
+use crate::elf::{SHN_LORESERVE, SHN_UNDEF};
+
+/// How far from a symbol of another module or the kernel something may be: the largest objects there are.
+const FAR: u64 = 1 << 20;
+
+pub(super) fn check(
+    run: &mut Run,
+    image: &Image<'_>,
+    index: &Index,
+    layout: &Layout,
+    objects: &Objects,
+    relocations: &Relocations,
+) {
+    for (target, header) in image.real_sections() {
+        let from = From { image, index, layout, objects, target, is_code: header.has(SHF_EXECINSTR) };
+        for (at, applied) in relocations.of(target).iter().enumerate() {
+            if let Some(rule) = from.fault(applied) {
+                run.report(rule, applied.place, at);
+            }
+        }
+    }
+}
+
+/// A section whose relocations are looked at.
+struct From<'a> {
+    image: &'a Image<'a>,
+    index: &'a Index,
+    layout: &'a Layout,
+    objects: &'a Objects,
+    target: usize,
+    is_code: bool,
+}
+
+/// Where something points to, relative to its symbol's section, or to the symbol where that is not here.
+const fn point(relocation: &Relocation, symbol: &Symbol, is_code: bool) -> i64 {
+    let point = symbol.value.wrapping_add(relocation.addend) as i64;
+    // An instruction counts from its end: four bytes further on, where nothing follows.
+    if is_code && matches!(relocation.kind, PC32 | PLT32) { point.wrapping_add(4) } else { point }
+}
+
+impl From<'_> {
+    fn fault(&self, applied: &Applied) -> Option<&'static Rule> {
+        let relocation = &applied.relocation;
+        let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
+        if relocation.symbol == 0 || (relocation.kind == NONE && !self.is_left_out(relocation.offset)) {
+            return Some(&rule::REFERENCE_NONE);
+        }
+        if relocation.kind == NONE {
+            return None;
+        }
+        let point = point(relocation, &symbol, self.is_code);
+        let fault = match symbol.section {
+            SHN_UNDEF => self.fault_abroad(relocation, point),
+            SHN_LORESERVE.. => return None,
+            section => self.fault_at_home(relocation, section, point),
+        };
+        fault.or_else(|| self.fault_of_place(relocation))
+    }
+
+    /// For a symbol of the kernel or another module.
+    fn fault_abroad(&self, relocation: &Relocation, point: i64) -> Option<&'static Rule> {
+        match relocation.kind {
+            // Nothing that may be pointed to lies below 4 GiB.
+            ABS32 => Some(&rule::RELOCATION_OVERFLOW),
+            ABS32S if point.unsigned_abs() >> 32 != 0 => Some(&rule::RELOCATION_OVERFLOW),
+            PLT32 if point != 0 => Some(&rule::CALL_TARGET),
+            // The kernel's addresses are computed with, too.
+            ABS64 if self.is_code => None,
+            _ if !self.is_near(point, FAR) => Some(&rule::REFERENCE_OUTSIDE),
+            _ => None,
+        }
+    }
+
+    /// For a symbol of the module.
+    fn fault_at_home(&self, relocation: &Relocation, section: u16, point: i64) -> Option<&'static Rule> {
+        let header = self.image.sections.get(usize::from(section))?;
+        let is_percpu = usize::from(section) == self.index.percpu;
+        if !is_percpu && !self.layout.is_loaded[usize::from(section)] {
+            return Some(&rule::REFERENCE_NOT_LOADED);
+        }
+        let begins = || self.objects.begins_at(section, point as u64);
+        let is_to_code = header.has(SHF_EXECINSTR);
+        match relocation.kind {
+            ABS32 if !is_percpu => Some(&rule::RELOCATION_OVERFLOW),
+            ABS32S if point.unsigned_abs() >> 32 != 0 => Some(&rule::RELOCATION_OVERFLOW),
+            PLT32 if !is_to_code || !begins() => Some(&rule::CALL_TARGET),
+            // An index may begin anywhere, and is added by the instruction.
+            ABS32S => (point.unsigned_abs() >= header.size.saturating_add(FAR)).then_some(&rule::REFERENCE_OUTSIDE),
+            _ if !self.is_near(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
+            // A table of jumps points anywhere; tables of the kernel's are looked at elsewhere.
+            ABS64 if !self.is_code && is_to_code && self.image.name(self.target).starts_with(b".data") && !begins() => {
+                Some(&rule::CODE_POINTER)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether something points into a section of this size, or not far beyond where it is code: a compiler also leaves
+    /// what is never run, such as an element of an array that it does not have.
+    fn is_near(&self, point: i64, size: u64) -> bool {
+        let slack = if self.is_code { 8 << 10 } else { 0 };
+        (-slack..=(size as i64).saturating_add(slack)).contains(&point)
+    }
+
+    /// Whether an instruction has been put in the place of the one that had this relocation, as objtool does with calls.
+    fn is_left_out(&self, offset: u64) -> bool {
+        let before = usize::try_from(offset).ok().and_then(|at| self.image.contents(self.target).get(..at));
+        self.is_code && before.is_some_and(|before| !is_relative(before))
+    }
+
+    /// Whether the place that is written may be such a place.
+    fn fault_of_place(&self, relocation: &Relocation) -> Option<&'static Rule> {
+        if !self.is_code {
+            let is_split = relocation.kind == ABS64 && !relocation.offset.is_multiple_of(8);
+            return is_split.then_some(&rule::POINTER_ALIGNMENT);
+        }
+        let before = self.image.contents(self.target).get(..relocation.offset as usize)?;
+        let fits = match relocation.kind {
+            PLT32 => is_jump(before),
+            PC32 => is_relative(before),
+            ABS64 => matches!(before, [.., 0xb8..=0xbf]),
+            _ => true,
+        };
+        (!fits).then_some(&rule::INSTRUCTION)
+    }
+}
+
+/// Whether a call or jump begins with the last of these bytes.
+const fn is_jump(before: &[u8]) -> bool {
+    matches!(before, [.., 0xe8 | 0xe9] | [.., 0x0f, 0x80..=0x8f])
+}
+
+/// Whether what follows these bytes counts from the instruction's end: a jump, or an operand whose ModRM is 00 xxx 101.
+fn is_relative(before: &[u8]) -> bool {
+    is_jump(before) || before.last().is_some_and(|operand| operand & 0xc7 == 5)
+}

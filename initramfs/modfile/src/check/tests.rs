@@ -1,0 +1,173 @@
+use alloc::{format, string::ToString, vec, vec::Vec};
+
+use super::*;
+use crate::{
+    edit::{self, Field},
+    elf::{Elf, Layout, Relocation, SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STB_GLOBAL},
+    write::Writer,
+};
+
+const THIS_MODULE: &str = ".gnu.linkonce.this_module";
+const SHF_EXECINSTR: u64 = 4;
+const R_64: u32 = 1;
+const R_PLT32: u32 = 4;
+
+/// A call at 1, from a function at 0 to one at 16.
+const CALL: Relocation = Relocation { offset: 1, symbol: 2, kind: R_PLT32, addend: Some(-4_i64 as u64) };
+const INIT: Relocation = Relocation { offset: 128, symbol: 1, kind: R_64, addend: Some(0) };
+
+/// A module with an init function that calls another one.
+fn module(calls: &[Relocation], functions: &[Relocation]) -> Vec<u8> {
+    let mut writer = Writer::new(Layout::ELF64_LE);
+    let mut code = vec![0xcc; 32];
+    code[..5].copy_from_slice(&[0xe8, 0, 0, 0, 0]);
+    let text = writer.section(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, code);
+    let mut this = vec![0; 1024];
+    this[24..28].copy_from_slice(b"call");
+    let this = writer.section(THIS_MODULE, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, this);
+    writer.section(".modinfo", SHT_PROGBITS, SHF_ALLOC, b"name=call\0".to_vec());
+    writer.section(".empty", SHT_PROGBITS, 0, vec![]);
+    writer.symbol("init_module", STB_GLOBAL, text, 0);
+    writer.symbol("called", STB_GLOBAL, text, 16);
+    writer.relocations(".rela.text", text, calls);
+    writer.relocations(".rela.gnu.linkonce.this_module", this, functions);
+    writer.finish()
+}
+
+fn sound() -> Vec<u8> {
+    module(&[CALL], &[INIT])
+}
+
+/// What each known series makes of a file, in one line: `5.10 danger strtab-end`.
+fn verdicts(file: &[u8]) -> Vec<alloc::string::String> {
+    let told = |series: Series| match check(file, series) {
+        Verdict::Accept => format!("{series} accept"),
+        Verdict::Reject(finding) => format!("{series} reject {}", finding.rule.name),
+        Verdict::Danger(finding) => format!("{series} danger {}", finding.rule.name),
+    };
+    Series::KNOWN.into_iter().map(told).collect()
+}
+
+/// Checks that all known series say the same.
+#[track_caller]
+fn all_say(file: &[u8], verdict: &str) {
+    let expected: Vec<_> = Series::KNOWN.iter().map(|series| format!("{series} {verdict}")).collect();
+    assert_eq!(verdicts(file), expected);
+}
+
+fn patched(at: usize, new: &[u8]) -> Vec<u8> {
+    let mut file = sound();
+    file[at..at + new.len()].copy_from_slice(new);
+    file
+}
+
+#[test]
+fn a_sound_module_is_accepted_signed_or_not() {
+    all_say(&sound(), "accept");
+    let trailer = [&[0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3][..], b"~Module signature appended~\n"].concat();
+    all_say(&[&sound()[..], b"sig", &trailer].concat(), "accept");
+    // Word size and byte order are not looked at.
+    all_say(&patched(4, &[1]), "accept");
+}
+
+#[test]
+fn each_field_of_the_header_that_is_looked_at_is_enoexec() {
+    for (at, new, rule) in [
+        (0, &b"\x7fELG"[..], "magic"),
+        (0x10, &[2, 0], "type"),
+        (0x12, &[3, 0], "machine"),
+        (0x3a, &[63, 0], "header-size"),
+        (0x28, &[0xff; 8], "headers-outside"),
+        (0x3e, &[0, 0], "names-index"),
+        (0x3e, &[0, 0xff], "names-index"),
+    ] {
+        all_say(&patched(at, new), &format!("reject {rule}"));
+    }
+    all_say(&sound()[..40], "reject file-short");
+}
+
+#[test]
+fn the_errno_and_the_words_in_the_log_are_those_of_the_series() {
+    let told = |series: Series| match check(&patched(0x10, &[2, 0]), series) {
+        Verdict::Reject(Finding { effect: Effect::Rejects { errno, log }, .. }) => (errno_name(errno), log),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(Series::new(5, 10)), ("ENOEXEC", "Module has invalid ELF structures"));
+    assert_eq!(told(Series::new(6, 1)), ("ENOEXEC", "Invalid ELF header type"));
+}
+
+#[test]
+fn what_was_passed_over_once_is_refused_since() {
+    let file = edit::set_bytes(&sound(), ".strtab", 0, b"A").unwrap();
+    let says = |series| check(&file, series) == Verdict::Accept;
+    assert!(says(Series::new(6, 12)) && !says(Series::new(6, 13)));
+
+    let end = Elf::parse(&sound()).unwrap().section(".strtab").unwrap().unwrap().data.len() - 1;
+    let file = edit::set_bytes(&sound(), ".strtab", end, b"A").unwrap();
+    let expected = ["5.10 danger", "6.1 danger", "6.12 danger", "7.2 reject", "7.3 reject"];
+    assert_eq!(verdicts(&file), expected.map(|verdict| format!("{verdict} strtab-end")));
+    let first = findings(&file, Series::new(7, 3))[0];
+    assert_eq!(first.rule.since(Series::new(7, 3)), Some(Series::new(6, 13)));
+    assert_eq!(first.rule.since(Series::new(6, 1)), None);
+}
+
+#[test]
+fn an_empty_section_beyond_the_file_is_refused() {
+    let file = edit::set_field(&sound(), ".empty", Field::Offset, 0x7fff_ffff).unwrap();
+    all_say(&file, "reject contents-outside");
+    // The reader of sections does not mind.
+    assert!(Elf::parse(&file).unwrap().section(".empty").unwrap().is_some_and(|section| section.data.is_empty()));
+}
+
+#[test]
+fn relocations_are_applied_as_the_kernel_does() {
+    let with = |call| module(&[call], &[INIT]);
+    all_say(&with(Relocation { kind: 99, ..CALL }), "reject relocation-type");
+    all_say(&with(Relocation { offset: 2, ..CALL }), "reject relocation-nonzero");
+    all_say(&with(Relocation { offset: 29, ..CALL }), "danger relocation-outside");
+    all_say(&with(Relocation { symbol: 100, ..CALL }), "danger relocation-symbol");
+    all_say(&with(Relocation { symbol: 0, ..CALL }), "danger reference-none");
+    all_say(&with(Relocation { addend: Some(0), ..CALL }), "danger call-target");
+    all_say(&module(&[CALL, CALL], &[INIT]), "danger relocation-twice");
+}
+
+#[test]
+fn struct_module_is_what_the_kernel_takes_it_for() {
+    let size = |known: u64| {
+        let module = StructModule { size: known, init: Some(128), exit: None };
+        check(&sound(), Kernel { series: Series::new(7, 3), module: Some(module) })
+    };
+    assert_eq!(size(1024), Verdict::Accept);
+    assert!(matches!(size(1088), Verdict::Reject(finding) if finding.rule.name == "this-module-small"));
+    assert_eq!(Kernel::that_loads(Series::new(7, 3), &sound()).module.unwrap().init, Some(128));
+
+    let name = edit::set_bytes(&sound(), THIS_MODULE, 24, &[b'x'; 56]).unwrap();
+    all_say(&name, "danger this-module-name-end");
+    all_say(&edit::set_bytes(&sound(), THIS_MODULE, 24, &[0]).unwrap(), "reject this-module-name-empty");
+    all_say(&edit::set_bytes(&sound(), THIS_MODULE, 512, &[1]).unwrap(), "danger this-module-contents");
+    const SHT_NOBITS: u64 = 8;
+    let expected = ["5.10 danger", "6.1 danger", "6.12 reject", "7.2 reject", "7.3 reject"];
+    let bare = edit::set_field(&sound(), THIS_MODULE, Field::Type, SHT_NOBITS).unwrap();
+    assert_eq!(verdicts(&bare), expected.map(|verdict| format!("{verdict} this-module-bytes")));
+}
+
+#[test]
+fn all_that_is_wrong_is_found_and_the_first_decides() {
+    let file = edit::set_bytes(&patched(4, &[2]), THIS_MODULE, 512, &[1]).unwrap();
+    let file = edit::set_field(&file, ".empty", Field::Offset, 0x7fff_ffff).unwrap();
+    let names: Vec<_> = findings(&file, Series::new(6, 1)).iter().map(|finding| finding.rule.name).collect();
+    assert_eq!(names, ["contents-outside", "this-module-contents"]);
+    let first = findings(&file, Series::new(6, 1))[0].place;
+    assert_eq!(Places::of(&file).text(first), "section 4 (.empty)");
+}
+
+#[test]
+fn a_series_is_read_from_a_release() {
+    let read = |release| Series::of_release(release).map(|series| series.to_string());
+    assert_eq!(read("6.1.0-56-cloud-amd64").as_deref(), Some("6.1"));
+    assert_eq!(read("7.3").as_deref(), Some("7.3"));
+    assert_eq!(read("6.12.118+deb13").as_deref(), Some("6.12"));
+    for wrong in ["", "6", "six.one", "6.", "6.x"] {
+        assert_eq!(read(wrong), None, "{wrong}");
+    }
+}
