@@ -1,3 +1,5 @@
+//! Rules on modules of our own writing.
+
 use alloc::{format, string::ToString, vec, vec::Vec};
 
 use super::*;
