@@ -8,6 +8,7 @@
 //! one file per target ──▶ promises    what all of them hold their readers to
 //! ```
 
+pub mod crashes;
 pub mod damage;
 pub mod plan;
 mod promises;

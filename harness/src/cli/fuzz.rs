@@ -10,6 +10,8 @@ use std::{
 
 use anstream::{print, println};
 use clap::{Args, Subcommand};
+use modrig_agent::slots::IMAGE_BYTES_MAX;
+use modrig_fuzz::crashes::Crash;
 
 use super::{Global, report::write_and_say};
 use crate::{
@@ -17,7 +19,8 @@ use crate::{
     fuzz::{
         Campaign, Now, Options, Setup,
         case::{CaseId, Region},
-        judge::Class,
+        judge::{self, Class},
+        keep,
         report::Report,
         state::State,
     },
@@ -26,6 +29,9 @@ use crate::{
 
 /// Where campaigns lie.
 const PLACE: &str = "target/modrig/fuzz";
+
+/// Where files that a loader died of are kept.
+const KEPT: &str = "fuzz/regressions/kernel";
 
 /// How often a line tells how far it is, where there is no terminal.
 const LINE_PAUSE: Duration = Duration::from_secs(30);
@@ -36,6 +42,10 @@ pub(super) enum Command {
     Kernel(KernelArgs),
     /// Show one case of a campaign, write its file, or run it again
     Case(CaseArgs),
+    /// Load a file into a kernel as campaigns do, and show what the kernel makes of it
+    Load(LoadArgs),
+    /// Keep one file of each way in which a kernel's loader died, for `cargo test -p modrig-fuzz`
+    Keep(KeepArgs),
     /// Make a report of campaigns, as Markdown when nothing else is asked for
     Report(ReportArgs),
 }
@@ -82,6 +92,26 @@ pub(super) struct CaseArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct LoadArgs {
+    /// The kernel: a name from `modrig kernels list`, a bzImage, a vmlinux or a built tree
+    #[arg(short, long, value_name = "KERNEL")]
+    kernel: String,
+    /// The module's file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeepArgs {
+    /// Folders of campaigns, or folders that hold such
+    #[arg(value_name = "DIR", default_value = PLACE)]
+    places: Vec<PathBuf>,
+    /// Where files and their table are kept; what is there stays
+    #[arg(short, long, value_name = "DIR", default_value = KEPT)]
+    output: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// Folders of campaigns, or folders that hold such
     #[arg(value_name = "DIR", default_value = PLACE)]
@@ -113,6 +143,8 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
     match command {
         Command::Kernel(args) => kernel(global, args),
         Command::Case(args) => case(global, args),
+        Command::Load(args) => load(global, args),
+        Command::Keep(args) => keep(global, args),
         Command::Report(args) => report(args),
     }
 }
@@ -194,16 +226,48 @@ fn case(global: &Global, args: &CaseArgs) -> Result<ExitCode> {
     let broken = setup.case(&args.case);
     println!("{}, {} bytes of {}", args.case, broken.image.len(), broken.base);
     broken.labels.iter().for_each(|label| println!("  {label}"));
-    println!("we say: {}", setup.words(&broken.image));
+    println!("we say: {}", judge::words(&setup.verdict(&broken.image)));
     if let Some(file) = &args.output {
         fs::write(file, &broken.image).context(|| format!("cannot write `{}`", file.display()))?;
         println!("written: {}", file.display());
     }
     if args.run {
-        let (answer, log) = setup.alone().answer_with_log(&args.case)?;
-        println!("the kernel: {answer}");
-        print!("{log}");
+        show_load(&setup, broken.image)?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_load(setup: &Setup<'_>, image: Vec<u8>) -> Result<()> {
+    let (answer, log) = setup.alone().load(image)?;
+    println!("the kernel: {answer}");
+    print!("{log}");
+    Ok(())
+}
+
+fn load(global: &Global, args: &LoadArgs) -> Result<ExitCode> {
+    let failed = |cause: std::io::Error| Error::usage(format!("cannot read `{}`", args.file.display())).because(cause);
+    let image = fs::read(&args.file).map_err(failed)?;
+    if image.len() > IMAGE_BYTES_MAX {
+        let what = format!("`{}` has {} bytes: more than {IMAGE_BYTES_MAX}", args.file.display(), image.len());
+        return Err(Error::usage(what).help("`modrig shell` has room for it"));
+    }
+    let rig = global.rig()?;
+    let setup = Setup::prepare(&rig, &args.kernel, Region::Any)?;
+    println!("we say: {}", judge::words(&setup.verdict(&image)));
+    show_load(&setup, image)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn keep(global: &Global, args: &KeepArgs) -> Result<ExitCode> {
+    let rig = global.rig()?;
+    let kept = keep::keep(&rig, &State::read_all(&args.places)?, &args.output)?;
+    for Crash { file, title, case, .. } in &kept.new {
+        println!("{file}: {title}: {case}");
+    }
+    for campaign in &kept.outdated {
+        println!("{campaign} is of guest modules as they were before: run it again");
+    }
+    println!("{} files more in {}", kept.new.len(), args.output.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -26,23 +26,14 @@ pub struct Alone<'a> {
 }
 
 impl Alone<'_> {
-    /// The kernel's answer to a case in a new guest.
+    /// The kernel's answer to a file in a new guest, and what it said when it died.
     ///
     /// # Errors
     /// The user asked to stop, or the rig fails.
-    pub fn answer(&self, case: &CaseId) -> Result<Answer> {
-        self.answer_with_log(case).map(|(answer, _)| answer)
-    }
-
-    /// The same, and what the kernel said when it died.
-    ///
-    /// # Errors
-    /// As [`Alone::answer`].
-    pub fn answer_with_log(&self, case: &CaseId) -> Result<(Answer, String)> {
-        let image = self.bases.case(case).image;
+    pub fn load(&self, image: Vec<u8>) -> Result<(Answer, String)> {
         let ours = check::check(&image, self.target);
         let mut line = Line::new(self.host, self.snapshot);
-        line.push(Pending { index: case.index, image, ours });
+        line.push(Pending { index: 0, image, ours });
         loop {
             if let Some((_, answer)) = line.turn()?.pop() {
                 return Ok((answer, line.last_words));
@@ -54,7 +45,7 @@ impl Alone<'_> {
     /// not.
     ///
     /// # Errors
-    /// As [`Alone::answer`].
+    /// As [`Alone::load`].
     pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
         let count = self.bases.changes_of(case);
         // Those of one change first, all of them last: a case has three at most.
@@ -63,7 +54,7 @@ impl Alone<'_> {
         sets.sort_by_key(Vec::len);
         for only in sets {
             let smaller = CaseId { only: if only.len() == count { Vec::new() } else { only }, ..case.clone() };
-            if like(&self.answer(&smaller)?) {
+            if like(&self.load(self.bases.case(&smaller).image)?.0) {
                 return Ok(Some(smaller));
             }
         }

@@ -198,6 +198,11 @@ impl Bases {
         Broken { base: base.name.clone(), image, labels }
     }
 
+    /// The module that a case is made of, as it was before.
+    pub fn valid(&self, id: &CaseId) -> &[u8] {
+        &self.plan(id).0.bytes
+    }
+
     /// How many changes a case has.
     pub fn changes_of(&self, id: &CaseId) -> usize {
         self.plan(id).1.len()

@@ -9,6 +9,7 @@
 pub mod alone;
 pub mod case;
 pub mod judge;
+pub mod keep;
 pub mod line;
 pub mod report;
 pub mod state;
@@ -23,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modfile::check::{self, Kernel as Target, Series};
+use modfile::check::{self, Kernel as Target, Series, Verdict};
 
 use self::{
     alone::Alone,
@@ -85,9 +86,9 @@ impl<'a> Setup<'a> {
         self.bases.case(id)
     }
 
-    /// Our verdict on a file, in words.
-    pub fn words(&self, image: &[u8]) -> String {
-        judge::words(&check::check(image, self.target))
+    /// Our verdict on a file.
+    pub fn verdict(&self, image: &[u8]) -> Verdict {
+        check::check(image, self.target)
     }
 
     /// Cases one by one.
