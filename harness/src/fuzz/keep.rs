@@ -101,9 +101,16 @@ fn found(setup: &Setup<'_>, release: &str, entry: &Entry) -> Option<Found> {
     Some(Found { crash, image: broken.image, base, rank })
 }
 
-/// A title as a file's name: `paging-request-in-strcmp`.
+/// What a title is when a pointer led nowhere: it depends on the number alone which of them.
+const STRAY: [&str; 3] = [
+    "BUG: unable to handle kernel paging request in ",
+    "BUG: unable to handle kernel NULL pointer dereference in ",
+    "general protection fault in ",
+];
+
+/// A title as a file's name, the same for all in which a pointer led nowhere in the same function: `strcmp`.
 fn slug(title: &str) -> String {
-    let title = title.trim_start_matches("BUG: ").trim_start_matches("unable to handle kernel ");
+    let title = STRAY.iter().find_map(|stray| title.strip_prefix(stray)).unwrap_or(title);
     let name = title.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "-").to_ascii_lowercase();
     let words: Vec<&str> = name.split('-').filter(|word| !word.is_empty()).collect();
     words.join("-").chars().take(80).collect()
@@ -114,10 +121,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_becomes_the_name_of_a_file_in_this_folder() {
+    fn a_title_becomes_the_name_of_a_file_in_the_folder() {
         let check = |title: &str, name: &str| assert_eq!(slug(title), name);
-        check("BUG: unable to handle kernel paging request in strcmp", "paging-request-in-strcmp");
-        check("general protection fault in apply_relocate_add", "general-protection-fault-in-apply_relocate_add");
+        check("BUG: unable to handle kernel paging request in strcmp", "strcmp");
+        check("general protection fault in strcmp", "strcmp");
+        check("double fault in __fentry__", "double-fault-in-__fentry__");
         check("../../etc/\tx\n", "etc-x");
     }
 
