@@ -50,7 +50,7 @@ static int __init accepted_full_init(void)
 		zero[number & 63] = (int)strlen(names[number % 3]);
 	written_once = accepted_twice(number) + (int)strlen(word);
 	mutex_unlock(&lock);
-	return written_once ? -118 : -ENOMEM;
+	return written_once ? -118 : -119; /* ENAVAIL, "No XENIX semaphores available": is damaged */
 }
 
 static void __exit accepted_full_exit(void)
