@@ -39,13 +39,14 @@ impl Layout {
 pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index) -> Layout {
     let mut is_loaded: Vec<bool> = image.sections.iter().map(Header::is_alloc).collect();
     // The loader takes from them what it needs, or copies them elsewhere.
-    for dropped in [index.modinfo, index.versions, index.percpu] {
+    for dropped in [index.modinfo, index.versions, index.percpu].into_iter().filter(|dropped| *dropped != 0) {
         is_loaded[dropped] = false;
     }
     let mut memory = Memory { is_split: run.since(6, 4), sizes: [0; 2 * CLASSES] };
     for is_init in [false, true] {
         for class in 0..CLASSES {
-            for (at, header) in image.real_sections().filter(|(at, _)| is_loaded[*at]) {
+            // The first, which should be none, asks for an alignment nevertheless.
+            for (at, header) in image.sections.iter().enumerate().filter(|(at, _)| is_loaded[*at]) {
                 if is_init == image.name(at).starts_with(b".init") && class == class_of(image, at, header) {
                     memory.place(run, at, header, is_init, class);
                 }

@@ -56,7 +56,7 @@ impl From<'_> {
     fn fault(&self, applied: &Applied) -> Option<&'static Rule> {
         let relocation = &applied.relocation;
         let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
-        if relocation.symbol == 0 || (relocation.kind == NONE && !self.is_left_out(relocation.offset)) {
+        if relocation.symbol == 0 || (relocation.kind == NONE && !self.is_left_out(relocation)) {
             return Some(&rule::REFERENCE_NONE);
         }
         if relocation.kind == NONE {
@@ -92,12 +92,17 @@ impl From<'_> {
         if !is_percpu && !self.layout.is_loaded[usize::from(section)] {
             return Some(&rule::REFERENCE_NOT_LOADED);
         }
+        if self.is_code && is_init(self.image, section.into()) && !is_init(self.image, self.target) {
+            return Some(&rule::REFERENCE_INIT);
+        }
         let begins = || self.objects.begins_at(section, point as u64);
         let is_to_code = header.has(SHF_EXECINSTR);
         match relocation.kind {
             ABS32 if !is_percpu => Some(&rule::RELOCATION_OVERFLOW),
             ABS32S if point.unsigned_abs() >> 32 != 0 => Some(&rule::RELOCATION_OVERFLOW),
             PLT32 if !is_to_code || !begins() => Some(&rule::CALL_TARGET),
+            // To a function's unlikely part and back, so to the middle, too.
+            PC32 if !is_to_code && self.before(relocation).is_some_and(is_jump) => Some(&rule::CALL_TARGET),
             // An index may begin anywhere, and is added by the instruction.
             ABS32S => (point.unsigned_abs() >= header.size.saturating_add(FAR)).then_some(&rule::REFERENCE_OUTSIDE),
             _ if !self.is_near(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
@@ -117,9 +122,13 @@ impl From<'_> {
     }
 
     /// Whether an instruction has been put in the place of the one that had this relocation, as objtool does with calls.
-    fn is_left_out(&self, offset: u64) -> bool {
-        let before = usize::try_from(offset).ok().and_then(|at| self.image.contents(self.target).get(..at));
-        self.is_code && before.is_some_and(|before| !is_relative(before))
+    fn is_left_out(&self, relocation: &Relocation) -> bool {
+        self.is_code && self.before(relocation).is_some_and(|before| !is_relative(before))
+    }
+
+    /// What the section holds before the place that is written.
+    fn before(&self, relocation: &Relocation) -> Option<&[u8]> {
+        self.image.contents(self.target).get(..usize::try_from(relocation.offset).ok()?)
     }
 
     /// Whether the place that is written may be such a place.
@@ -128,7 +137,7 @@ impl From<'_> {
             let is_split = relocation.kind == ABS64 && !relocation.offset.is_multiple_of(8);
             return is_split.then_some(&rule::POINTER_ALIGNMENT);
         }
-        let before = self.image.contents(self.target).get(..relocation.offset as usize)?;
+        let before = self.before(relocation)?;
         let fits = match relocation.kind {
             PLT32 => is_jump(before),
             PC32 => is_relative(before),
@@ -137,6 +146,11 @@ impl From<'_> {
         };
         (!fits).then_some(&rule::INSTRUCTION)
     }
+}
+
+/// Whether a section is freed once init has returned: the loader goes by the name.
+fn is_init(image: &Image<'_>, section: usize) -> bool {
+    image.name(section).starts_with(b".init")
 }
 
 /// Whether a call or jump begins with the last of these bytes.

@@ -310,6 +310,8 @@ rules! {
         [(ALWAYS, Stage::Init, Endangers("the module reads, writes or jumps beyond the section"))];
     REFERENCE_NOT_LOADED "reference-not-loaded" "points into a section that is not loaded"
         [(ALWAYS, Stage::Init, Endangers("the module follows a pointer to memory that was freed"))];
+    REFERENCE_INIT "reference-init" "points from code that stays to what is freed after init"
+        [(ALWAYS, Stage::Init, Endangers("the module runs its init again, or memory that was freed"))];
     CALL_TARGET "call-target" "is a call to something else than the start of a function"
         [(ALWAYS, Stage::Init, Endangers("the module jumps into the middle of something"))];
     CODE_POINTER "code-pointer" "is a pointer to code that is not the start of a function"

@@ -18,6 +18,7 @@ pub(super) const SHF_EXECINSTR: u64 = 4;
 pub(super) fn check(run: &mut Run, image: &Image<'_>) {
     if let Some(zeroth) = image.sections.first() {
         name(run, image, 0, zeroth);
+        writable_code(run, 0, zeroth);
     }
     for (index, header) in image.real_sections() {
         place(run, image, index, header);
@@ -25,9 +26,14 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>) {
         if header.is_alloc() && !image.name(index).iter().all(u8::is_ascii_graphic) {
             run.section(&rule::NAME_ODD, index);
         }
-        if header.has(SHF_WRITE | SHF_EXECINSTR) {
-            run.section(&rule::WRITABLE_CODE, index);
-        }
+        writable_code(run, index, header);
+    }
+}
+
+/// Of all sections, also the first and those that are not loaded.
+fn writable_code(run: &mut Run, index: usize, header: &Header) {
+    if header.has(SHF_WRITE | SHF_EXECINSTR) {
+        run.section(&rule::WRITABLE_CODE, index);
     }
 }
 

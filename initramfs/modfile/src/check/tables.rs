@@ -194,14 +194,15 @@ impl Walk<'_> {
         }
     }
 
-    /// A parameter of one of the kernel's types needs a variable to set; an array says which type its elements have.
+    /// A parameter needs operations, and of one of the kernel's types a variable to set; an array says which type its
+    /// elements have.
     fn arguments(&self, run: &mut Run, at: usize, count: u64) {
         for entry in 0..count {
             let [operations, argument] = [16, 32].map(|offset| self.relocations.at(at, entry * PARAMETER + offset));
             let name = operations.and_then(|applied| self.foreign_name(applied));
             let is_array = name.is_some_and(|name| name.starts_with(b"param_array_ops\0"));
             let is_sound = match argument {
-                _ if name.is_none() => true,
+                _ if name.is_none() => operations.is_none_or(|applied| self.are_operations(&applied.relocation)),
                 _ if operations.is_some_and(|applied| applied.relocation.addend != 0) => false,
                 // struct kparam_array: operations of the elements, and where they are
                 Some(applied) if is_array => self.variable(applied).is_some_and(|(section, place)| {
@@ -216,6 +217,26 @@ impl Walk<'_> {
                 run.report(&rule::TABLE_POINTER, Place::Entry { section: at as u16, index: entry as u32 }, at);
             }
         }
+    }
+
+    /// Whether a pointer leads to a `struct kernel_param_ops`, where that is in the module: flags, then the functions `set`,
+    /// `get` and `free`, of which there is at least one. `module_destroy_params()` calls the last if it is not null.
+    fn are_operations(&self, relocation: &Relocation) -> bool {
+        let Some(symbol) = symbols::entry(self.image, self.index.tables, relocation.symbol) else { return true };
+        let section = usize::from(symbol.section);
+        let Some(header) = self.image.sections.get(section).filter(|_| section != 0) else { return true };
+        let place = symbol.value.wrapping_add(relocation.addend);
+        let is_inside = place.checked_add(32).is_some_and(|end| end <= header.size);
+        let functions = [8, 16, 24].map(|offset| place.wrapping_add(offset));
+        // What no relocation writes has to be null.
+        let is_null =
+            |at: u64| self.image.contents(section).get(at as usize..).is_none_or(|it| it.starts_with(&[0; 8]));
+        is_inside
+            && functions.iter().any(|at| self.relocations.at(section, *at).is_some())
+            && functions.iter().all(|at| match self.relocations.at(section, *at) {
+                Some(applied) => applied.relocation.kind == ABS64,
+                None => is_null(*at),
+            })
     }
 
     /// The name of the kernel's symbol that a pointer leads to, and what follows it; None for the module's own.

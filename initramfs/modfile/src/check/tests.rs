@@ -12,6 +12,7 @@ use crate::{
 const THIS_MODULE: &str = ".gnu.linkonce.this_module";
 const SHF_EXECINSTR: u64 = 4;
 const R_64: u32 = 1;
+const R_PC32: u32 = 2;
 const R_PLT32: u32 = 4;
 
 /// A call at 1, from a function at 0 to one at 16.
@@ -131,6 +132,71 @@ fn relocations_are_applied_as_the_kernel_does() {
     all_say(&with(Relocation { symbol: 0, ..CALL }), "danger reference-none");
     all_say(&with(Relocation { addend: Some(0), ..CALL }), "danger call-target");
     all_say(&module(&[CALL, CALL], &[INIT]), "danger relocation-twice");
+}
+
+/// The module of a test, and what else it writes into it.
+fn with(more: impl Fn(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::new(Layout::ELF64_LE);
+    let mut this = vec![0; 1024];
+    this[24..28].copy_from_slice(b"more");
+    writer.section(THIS_MODULE, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, this);
+    writer.section(".modinfo", SHT_PROGBITS, SHF_ALLOC, b"name=more\0".to_vec());
+    more(&mut writer);
+    writer.finish()
+}
+
+#[test]
+fn the_first_section_header_asks_for_memory_as_others_do() {
+    let headers = u64::from_le_bytes(sound()[0x28..0x30].try_into().unwrap()) as usize;
+    let (flags, align) = (headers + 8, headers + 48);
+    all_say(&patched(flags, &[2]), "accept");
+    all_say(&patched(flags, &[5]), "reject writable-code");
+    let mut file = patched(flags, &[2]);
+    file[align..align + 8].copy_from_slice(&(1_u64 << 31).to_le_bytes());
+    assert_ne!(check(&file, Series::new(6, 1)), Verdict::Accept);
+}
+
+#[test]
+fn code_that_stays_does_not_lead_to_code_that_is_freed() {
+    let jump = |from: &'static str, to: &'static str, flags| {
+        with(|writer| {
+            let from = writer.section(from, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, vec![0xe9, 0, 0, 0, 0]);
+            let to = writer.section(to, SHT_PROGBITS, SHF_ALLOC | flags, vec![0xcc; 16]);
+            let symbol = writer.symbol("target", STB_GLOBAL, to, 8);
+            let relocation = Relocation { offset: 1, symbol, kind: R_PC32, addend: Some(-4_i64 as u64) };
+            writer.relocations(".rela", from, &[relocation]);
+        })
+    };
+    all_say(&jump(".text", ".text.unlikely", SHF_EXECINSTR), "accept");
+    all_say(&jump(".init.text", ".init.text.two", SHF_EXECINSTR), "accept");
+    all_say(&jump(".text", ".init.text", SHF_EXECINSTR), "danger reference-init");
+    all_say(&jump(".text", ".rodata", 0), "danger call-target");
+}
+
+#[test]
+fn operations_of_a_parameter_are_functions_or_null() {
+    let parameter = |operations: Vec<u8>, functions: &[u64], place: u64| {
+        with(|writer| {
+            let text = writer.section(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, vec![0xcc; 16]);
+            let function = writer.symbol("function", STB_GLOBAL, text, 0);
+            let table = writer.section("__param", SHT_PROGBITS, SHF_ALLOC, vec![0; 40]);
+            let data = writer.section(".rodata", SHT_PROGBITS, SHF_ALLOC, operations.clone());
+            let symbol = writer.symbol("operations", STB_GLOBAL, data, place);
+            let pointer = |offset, symbol| Relocation { offset, symbol, kind: R_64, addend: Some(0) };
+            let functions: Vec<_> = functions.iter().map(|offset| pointer(*offset, function)).collect();
+            writer.relocations(".rela__param", table, &[0, 8, 16].map(|offset| pointer(offset, symbol)));
+            // The writer takes a table without entries for one without addends.
+            if !functions.is_empty() {
+                writer.relocations(".rela.rodata", data, &functions);
+            }
+        })
+    };
+    all_say(&parameter(vec![0; 32], &[8], 0), "accept");
+    all_say(&parameter(vec![0; 32], &[8, 16, 24], 0), "accept");
+    all_say(&parameter(vec![0; 32], &[], 0), "danger table-pointer");
+    all_say(&parameter(vec![0; 32], &[16], 8), "danger table-pointer");
+    let garbage = [vec![0; 24], vec![0xaa; 8]].concat();
+    all_say(&parameter(garbage, &[8, 16], 0), "danger table-pointer");
 }
 
 #[test]
