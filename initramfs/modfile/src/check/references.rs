@@ -12,10 +12,14 @@ use super::{
     sections::SHF_EXECINSTR,
     symbols::{self, Objects, Symbol},
 };
-use crate::elf::{SHN_LORESERVE, SHN_UNDEF};
+use crate::elf::{SHN_ABS, SHN_LORESERVE, SHN_UNDEF};
 
 /// How far from a symbol of another module or the kernel something may be: the largest objects there are.
 const FAR: u64 = 1 << 20;
+
+/// How far beyond a section a pointer may be that is moved into a register: loops end so, where the compiler knows how often
+/// they run. 32 bytes in Debian's modules.
+const PAST_END: i64 = 256;
 
 pub(super) fn check(
     run: &mut Run,
@@ -27,9 +31,9 @@ pub(super) fn check(
 ) {
     for (target, header) in image.real_sections() {
         let from = From { image, index, layout, objects, target, is_code: header.has(SHF_EXECINSTR) };
-        for (at, applied) in relocations.of(target).iter().enumerate() {
+        for applied in relocations.of(target) {
             if let Some(rule) = from.fault(applied) {
-                run.report(rule, applied.place, at);
+                run.report(rule, applied.place, applied.order);
             }
         }
     }
@@ -65,6 +69,7 @@ impl From<'_> {
         let point = point(relocation, &symbol, self.is_code);
         let fault = match symbol.section {
             SHN_UNDEF => self.fault_abroad(relocation, point),
+            SHN_ABS => return fault_of_number(relocation.kind, point),
             SHN_LORESERVE.. => return None,
             section => self.fault_at_home(relocation, section, point),
         };
@@ -103,6 +108,10 @@ impl From<'_> {
             PLT32 if !is_to_code || !begins() => Some(&rule::CALL_TARGET),
             // To a function's unlikely part and back, so to the middle, too.
             PC32 if !is_to_code && self.before(relocation).is_some_and(is_jump) => Some(&rule::CALL_TARGET),
+            ABS32S if self.before(relocation).is_some_and(is_move) => {
+                (!(0..=(header.size as i64).saturating_add(PAST_END)).contains(&point))
+                    .then_some(&rule::REFERENCE_OUTSIDE)
+            }
             // An index may begin anywhere, and is added by the instruction.
             ABS32S => (point.unsigned_abs() >= header.size.saturating_add(FAR)).then_some(&rule::REFERENCE_OUTSIDE),
             _ if !self.is_near(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
@@ -148,6 +157,16 @@ impl From<'_> {
     }
 }
 
+/// For a symbol that is no address, such as a checksum up to 5.18: the value is known.
+fn fault_of_number(kind: u32, value: i64) -> Option<&'static Rule> {
+    let fits = match kind {
+        ABS32 => u32::try_from(value).is_ok(),
+        ABS32S => i32::try_from(value).is_ok(),
+        _ => true,
+    };
+    (!fits).then_some(&rule::RELOCATION_OVERFLOW)
+}
+
 /// Whether a section is freed once init has returned: the loader goes by the name.
 fn is_init(image: &Image<'_>, section: usize) -> bool {
     image.name(section).starts_with(b".init")
@@ -156,6 +175,11 @@ fn is_init(image: &Image<'_>, section: usize) -> bool {
 /// Whether a call or jump begins with the last of these bytes.
 const fn is_jump(before: &[u8]) -> bool {
     matches!(before, [.., 0xe8 | 0xe9] | [.., 0x0f, 0x80..=0x8f])
+}
+
+/// Whether what follows these bytes is moved into a register of 64 bits.
+const fn is_move(before: &[u8]) -> bool {
+    matches!(before, [.., 0x48 | 0x49, 0xc7, 0xc0..=0xc7])
 }
 
 /// Whether what follows these bytes counts from the instruction's end: a jump, or an operand whose ModRM is 00 xxx 101.

@@ -63,6 +63,8 @@ pub(super) struct Applied {
     pub(super) relocation: Relocation,
     /// The entry of which table it is.
     pub(super) place: Place,
+    /// When the loader comes to it: its number over all tables.
+    pub(super) order: usize,
 }
 
 /// What is applied to each section, sorted by offset.
@@ -107,7 +109,7 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &La
                 let place = Place::Entry { section: table as u16, index: entry as u32 };
                 if relocation.symbol as usize >= count {
                     run.report(&rule::RELOCATION_SYMBOL, place, at);
-                } else if let Some(rule) = target.apply(Applied { relocation, place }) {
+                } else if let Some(rule) = target.apply(Applied { relocation, place, order: at }) {
                     run.report(rule, place, at);
                 }
             }
@@ -123,10 +125,10 @@ fn sorted(run: &mut Run, mut applied: Vec<Applied>) -> Vec<Applied> {
     if !applied.is_sorted_by_key(|applied| applied.relocation.offset) {
         applied.sort_by_key(|applied| applied.relocation.offset);
     }
-    for (at, pair) in applied.windows(2).enumerate() {
+    for pair in applied.windows(2) {
         let [first, second] = pair else { continue };
         if second.relocation.offset - first.relocation.offset < first.relocation.width().unwrap_or(0) {
-            run.report(&rule::RELOCATION_TWICE, second.place.max(first.place), at);
+            run.report(&rule::RELOCATION_TWICE, second.place.max(first.place), second.order.max(first.order));
         }
     }
     applied

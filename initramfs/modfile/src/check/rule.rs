@@ -349,6 +349,8 @@ rules! {
         [(ALWAYS, Stage::Finalize, Endangers("reads beyond the shorter one, or warns"))];
     DUPLICATE_NAME "duplicate-name" "has the name of another section that is loaded"
         [(V6_12, Stage::Coming, Effect::Rejects { errno: EEXIST, log: "cannot create duplicate filename" })];
+    JUMP_LABEL "jump-label" "is of a static branch, and its place holds neither a jump nor a NOP"
+        [(ALWAYS, Stage::Finalize, Endangers("stops at a BUG when the branch is switched"))];
     EXPORT_FLAGS "export-flags" "exports symbols, and has no __kflagstab"
         [(V7_1, Stage::Symbols, enoexec("no flags for exported symbols"))];
     ALTERNATIVE "alternative" "is an alternative that reaches beyond its code, or is longer than what it replaces"

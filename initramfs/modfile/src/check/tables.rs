@@ -71,7 +71,7 @@ const TABLES: &[Table] = &[
     // struct exception_table_entry
     found("__ex_table", &[(ALWAYS, 12, &[(0, PC32, Border), (4, PC32, Border)])]),
     // struct jump_entry
-    found("__jump_table", &[(ALWAYS, 16, &[(0, PC32, Border), (4, PC32, Border), (8, PC64, Data)])]),
+    found(JUMP_LABELS, &[(ALWAYS, JUMP_LABEL, &[(0, PC32, Border), (4, PC32, Border), (8, PC64, Data)])]),
     // struct static_call_site; the lowest bits of the key are flags
     found(".static_call_sites", &[(ALWAYS, 8, &[(0, PC32, Border), (4, PC32, Data)])]),
     found("__mcount_loc", &[(ALWAYS, 8, &[(0, ABS64, Code)])]),
@@ -122,6 +122,10 @@ const FEATURES: u16 = 24 * 32;
 const PARAMETERS: &str = "__param";
 /// Bytes of a `struct kernel_param`.
 const PARAMETER: u64 = 40;
+const ARRAY_OPERATIONS: &[u8] = b"param_array_ops\0";
+const JUMP_LABELS: &str = "__jump_table";
+/// Bytes of a `struct jump_entry`.
+const JUMP_LABEL: u64 = 16;
 const ALTINSTRUCTIONS: &str = ".altinstructions";
 
 pub(super) fn check(
@@ -189,6 +193,9 @@ impl Walk<'_> {
         if table.name == PARAMETERS {
             self.arguments(run, at, count);
         }
+        if table.name == JUMP_LABELS {
+            self.jump_labels(run, at, count);
+        }
         if table.name == ALTINSTRUCTIONS {
             self.alternatives(run, at, *size);
         }
@@ -199,32 +206,43 @@ impl Walk<'_> {
     fn arguments(&self, run: &mut Run, at: usize, count: u64) {
         for entry in 0..count {
             let [operations, argument] = [16, 32].map(|offset| self.relocations.at(at, entry * PARAMETER + offset));
-            let name = operations.and_then(|applied| self.foreign_name(applied));
-            let is_array = name.is_some_and(|name| name.starts_with(b"param_array_ops\0"));
-            let is_sound = match argument {
-                _ if name.is_none() => operations.is_none_or(|applied| self.are_operations(&applied.relocation)),
-                _ if operations.is_some_and(|applied| applied.relocation.addend != 0) => false,
-                // struct kparam_array: operations of the elements, and where they are
-                Some(applied) if is_array => self.variable(applied).is_some_and(|(section, place)| {
-                    [16, 24]
-                        .into_iter()
-                        .all(|offset| self.relocations.at(section, place.wrapping_add(offset)).is_some())
-                }),
-                Some(applied) => applied.relocation.kind == ABS64 && self.points_to(Data, &applied.relocation),
-                None => false,
-            };
+            let Some(operations) = operations else { continue };
+            let is_sound = self.are_operations(operations)
+                && match (self.foreign_name(operations), argument) {
+                    (None, _) => true,
+                    (Some(name), Some(applied)) if name.starts_with(ARRAY_OPERATIONS) => self.is_array(applied),
+                    (Some(_), Some(applied)) => {
+                        applied.relocation.kind == ABS64 && self.points_to(Data, &applied.relocation)
+                    }
+                    (Some(_), None) => false,
+                };
             if !is_sound {
                 run.report(&rule::TABLE_POINTER, Place::Entry { section: at as u16, index: entry as u32 }, at);
             }
         }
     }
 
-    /// Whether a pointer leads to a `struct kernel_param_ops`, where that is in the module: flags, then the functions `set`,
-    /// `get` and `free`, of which there is at least one. `module_destroy_params()` calls the last if it is not null.
-    fn are_operations(&self, relocation: &Relocation) -> bool {
+    /// Whether a pointer leads to a `struct kparam_array`, with operations of the elements, and where they are.
+    fn is_array(&self, applied: &Applied) -> bool {
+        self.variable(applied).is_some_and(|(section, place)| {
+            let [operations, elements] =
+                [16, 24].map(|offset| self.relocations.at(section, place.wrapping_add(offset)));
+            operations.is_some_and(|applied| self.are_operations(applied)) && elements.is_some()
+        })
+    }
+
+    /// Whether a pointer leads to a `struct kernel_param_ops`: one of the kernel's, by its name, or one of the module's. That
+    /// is flags, then the functions `set`, `get` and `free`, of which there is at least one; `module_destroy_params()` calls
+    /// the last if it is not null.
+    fn are_operations(&self, applied: &Applied) -> bool {
+        let relocation = &applied.relocation;
+        if let Some(name) = self.foreign_name(applied) {
+            let is_named = name.starts_with(b"param_ops_") || name.starts_with(ARRAY_OPERATIONS);
+            return is_named && relocation.addend == 0;
+        }
         let Some(symbol) = symbols::entry(self.image, self.index.tables, relocation.symbol) else { return true };
         let section = usize::from(symbol.section);
-        let Some(header) = self.image.sections.get(section).filter(|_| section != 0) else { return true };
+        let Some(header) = self.image.sections.get(section) else { return true };
         let place = symbol.value.wrapping_add(relocation.addend);
         let is_inside = place.checked_add(32).is_some_and(|end| end <= header.size);
         let functions = [8, 16, 24].map(|offset| place.wrapping_add(offset));
@@ -237,6 +255,22 @@ impl Walk<'_> {
                 Some(applied) => applied.relocation.kind == ABS64,
                 None => is_null(*at),
             })
+    }
+
+    /// Where a static branch may be, there is a jump or a NOP of a jump's length: the kernel looks before it writes another
+    /// one there, and 5.10 does so while it loads the module.
+    fn jump_labels(&self, run: &mut Run, at: usize, count: u64) {
+        const SITES: [&[u8]; 4] = [&[0x0f, 0x1f, 0x44, 0, 0], &[0x66, 0x90], &[0xe9], &[0xeb]];
+        for entry in 0..count {
+            let code = self.relocations.at(at, entry * JUMP_LABEL).and_then(|applied| {
+                let symbol = symbols::entry(self.image, self.index.tables, applied.relocation.symbol)?;
+                let place = symbol.value.wrapping_add(applied.relocation.addend);
+                self.image.contents(symbol.section.into()).get(usize::try_from(place).ok()?..)
+            });
+            if code.is_some_and(|code| !SITES.iter().any(|site| code.starts_with(site))) {
+                run.report(&rule::JUMP_LABEL, Place::Entry { section: at as u16, index: entry as u32 }, at);
+            }
+        }
     }
 
     /// The name of the kernel's symbol that a pointer leads to, and what follows it; None for the module's own.

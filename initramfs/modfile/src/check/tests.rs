@@ -5,7 +5,7 @@ use alloc::{format, string::ToString, vec, vec::Vec};
 use super::*;
 use crate::{
     edit::{self, Field},
-    elf::{Elf, Layout, Relocation, SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STB_GLOBAL},
+    elf::{Elf, Layout, Relocation, SHF_ALLOC, SHF_WRITE, SHN_ABS, SHT_PROGBITS, STB_GLOBAL},
     write::Writer,
 };
 
@@ -14,6 +14,9 @@ const SHF_EXECINSTR: u64 = 4;
 const R_64: u32 = 1;
 const R_PC32: u32 = 2;
 const R_PLT32: u32 = 4;
+const R_32: u32 = 10;
+const R_32S: u32 = 11;
+const R_PC64: u32 = 24;
 
 /// A call at 1, from a function at 0 to one at 16.
 const CALL: Relocation = Relocation { offset: 1, symbol: 2, kind: R_PLT32, addend: Some(-4_i64 as u64) };
@@ -197,6 +200,79 @@ fn operations_of_a_parameter_are_functions_or_null() {
     all_say(&parameter(vec![0; 32], &[16], 8), "danger table-pointer");
     let garbage = [vec![0; 24], vec![0xaa; 8]].concat();
     all_say(&parameter(garbage, &[8, 16], 0), "danger table-pointer");
+}
+
+#[test]
+fn operations_of_a_parameter_are_known_by_name() {
+    let parameter = |kernels: &'static str| {
+        with(|writer| {
+            let table = writer.section("__param", SHT_PROGBITS, SHF_ALLOC, vec![0; 40]);
+            let data = writer.section(".rodata", SHT_PROGBITS, SHF_ALLOC, vec![0; 8]);
+            let data = writer.symbol("name", STB_GLOBAL, data, 0);
+            let operations = writer.symbol(kernels, STB_GLOBAL, 0, 0);
+            let pointer = |(offset, symbol)| Relocation { offset, symbol, kind: R_64, addend: Some(0) };
+            let pointers = [(0, data), (8, data), (16, operations), (32, data)].map(pointer);
+            writer.relocations(".rela__param", table, &pointers);
+        })
+    };
+    all_say(&parameter("param_ops_int"), "accept");
+    all_say(&parameter("_printk"), "danger table-pointer");
+}
+
+#[test]
+fn a_static_branch_is_a_jump_or_a_nop() {
+    let branch = |code: &'static [u8]| {
+        with(|writer| {
+            let text = writer.section(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, code.to_vec());
+            let table = writer.section("__jump_table", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, vec![0; 16]);
+            let key = writer.section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, vec![0; 16]);
+            let [text, key] = [text, key].map(|section| writer.symbol("x", STB_GLOBAL, section, 0));
+            let pointer = |(offset, symbol, kind)| Relocation { offset, symbol, kind, addend: Some(0) };
+            writer.relocations(".rela", table, &[(0, text, R_PC32), (4, text, R_PC32), (8, key, R_PC64)].map(pointer));
+        })
+    };
+    all_say(&branch(&[0x0f, 0x1f, 0x44, 0, 0]), "accept");
+    all_say(&branch(&[0x66, 0x90]), "accept");
+    all_say(&branch(&[0x48, 0x89, 0xc7, 0x90, 0x90]), "danger jump-label");
+}
+
+#[test]
+fn values_of_relocations_fit() {
+    let number = |value| {
+        with(|writer| {
+            let table = writer.section("__kcrctab", SHT_PROGBITS, SHF_ALLOC, vec![0; 4]);
+            let symbol = writer.symbol("__crc_x", STB_GLOBAL, SHN_ABS, value);
+            writer.relocations(".rela", table, &[Relocation { offset: 0, symbol, kind: R_32, addend: Some(0) }]);
+        })
+    };
+    all_say(&number(0xffff_ffff), "accept");
+    all_say(&number(0x1_0000_0000), "reject relocation-overflow");
+
+    let pointer = |addend: u64| {
+        with(|writer| {
+            let code = vec![0x48, 0xc7, 0xc7, 0, 0, 0, 0];
+            let text = writer.section(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, code);
+            let data = writer.section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, vec![0; 16]);
+            let symbol = writer.symbol("lock", STB_GLOBAL, data, 0);
+            writer.relocations(".rela", text, &[Relocation { offset: 3, symbol, kind: R_32S, addend: Some(addend) }]);
+        })
+    };
+    all_say(&pointer(16), "accept");
+    all_say(&pointer(0x220), "danger reference-outside");
+}
+
+#[test]
+fn of_two_relocations_the_first_that_the_loader_comes_to_decides() {
+    let file = with(|writer| {
+        let text = writer.section(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, vec![0; 64]);
+        let data = writer.section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, vec![0; 16]);
+        let symbol = writer.symbol("lock", STB_GLOBAL, data, 0);
+        let relocation = |offset, kind| Relocation { offset, symbol, kind, addend: Some(0) };
+        let harmless = [0, 8, 16].map(|offset| relocation(offset, R_64));
+        writer.relocations(".rela1", text, &[&harmless[..], &[relocation(1 << 56, R_64)]].concat());
+        writer.relocations(".rela2", data, &[relocation(0, R_32)]);
+    });
+    all_say(&file, "danger relocation-outside");
 }
 
 #[test]
