@@ -5,11 +5,16 @@ mod common;
 #[path = "common/desk.rs"]
 mod desk;
 
-use std::{fmt::Debug, fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use common::KERNEL;
 use desk::{Desk, eventually, run, start};
-use modrig::fuzz::{case::Region, judge::Answer, state::State, tally::Alone};
+use modrig::fuzz::{
+    case::Region,
+    judge::{Answer, Class},
+    state::State,
+    tally::Alone,
+};
 
 /// A campaign that kills guests within its first cases, and what it is to do besides.
 fn campaign(desk: &Desk, args: &[&str]) -> std::process::Command {
@@ -41,10 +46,13 @@ fn state(desk: &Desk) -> State {
     State::read(&place(desk)).unwrap()
 }
 
+/// Cases of each class; of each entry its key, how many it counts and the first of them.
+type Results = (BTreeMap<Class, u64>, Vec<(String, u64, u64)>);
+
 /// What the cases gave, apart from what was run once more.
-fn results(state: &State) -> impl PartialEq + Debug {
+fn results(state: &State) -> Results {
     let entries = state.tally.entries.iter().map(|(key, entry)| (key.clone(), entry.count, entry.index));
-    (state.tally.classes.clone(), entries.collect::<Vec<_>>())
+    (state.tally.classes.clone(), entries.collect())
 }
 
 #[test]
