@@ -39,6 +39,7 @@ pub mod machine;
 pub mod media;
 pub mod memo;
 pub mod module;
+pub mod pace;
 pub mod peers;
 pub mod process;
 pub mod programs;

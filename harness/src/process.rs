@@ -11,7 +11,7 @@ use duct::Expression;
 
 use crate::{
     error::{Context as _, Result},
-    interrupt,
+    interrupt, pace,
 };
 
 /// Runs a command, [`tied`] and without input, to its end, whatever its exit status.
@@ -22,7 +22,7 @@ pub fn run(what: &str, command: Expression) -> Result<Output> {
     run_beside(what, command, || ())
 }
 
-/// As [`run`], for so long at most; `None` when it had to be killed.
+/// As [`run`], for so long at most on an idle machine; `None` when it had to be killed.
 ///
 /// # Errors
 /// As [`run`].
@@ -47,7 +47,9 @@ fn wait(what: &str, command: Expression, limit: Duration, mut meanwhile: impl Fn
             return Ok(Some(output.clone()));
         }
         meanwhile();
-        if interrupt::asked() || begun.elapsed() >= limit {
+        let is_late = begun.elapsed() >= limit
+            && begun.elapsed() >= limit.mul_f64(pace::slowness(handle.pids().first().copied()));
+        if interrupt::asked() || is_late {
             for leader in handle.pids() {
                 // SAFETY: kill takes two numbers. The child has not been waited for, so its number is still its own.
                 unsafe { libc::kill(-(leader as libc::pid_t), libc::SIGKILL) };

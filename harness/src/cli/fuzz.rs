@@ -63,7 +63,7 @@ pub(super) struct KernelArgs {
     /// The campaign's folder [default: KERNEL-REGION-SEED in target/modrig/fuzz]
     #[arg(long, value_name = "DIR")]
     place: Option<PathBuf>,
-    /// Go on with the campaign in that folder; without this it begins anew
+    /// Go on with the campaign in that folder
     #[arg(long = "continue")]
     go_on: bool,
 }

@@ -152,9 +152,16 @@ impl<'a> Campaign<'a> {
     /// Makes ready what it needs, or finds it in the cache.
     ///
     /// # Errors
-    /// That fails, or there is no campaign to go on with, or another one.
+    /// That fails, or there is no campaign to go on with, or another one, or one that nobody asked to go on with.
     pub fn prepare(rig: &'a Rig, options: Options) -> Result<Self> {
-        let earlier = options.go_on.then(|| State::read(&options.place)).transpose()?;
+        let earlier = match (State::read(&options.place), options.go_on) {
+            (Ok(state), false) if state.tally.cases() > 0 => {
+                return Err(Error::usage(format!("there is a campaign in `{}` already", options.place.display()))
+                    .help("go on with --continue, name another folder with --place, or remove that one"));
+            }
+            (state, true) => Some(state?),
+            _ => None,
+        };
         let setup = Setup::prepare(rig, &options.kernel, options.region)?;
         let (release, bases) = (setup.prepared.kernel.release.clone(), setup.bases.digest.clone());
         let new = State::new(options.kernel.clone(), release, options.region, options.seed, bases);

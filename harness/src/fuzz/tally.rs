@@ -143,7 +143,8 @@ pub fn is_like(one: &Answer, other: &Answer) -> bool {
 
 fn answer_key(answer: &Answer) -> String {
     match answer {
-        Answer::Returned(result, log) => format!("{result} {}", pattern(log.lines().next().unwrap_or_default())),
+        // What a refusal is for is said last.
+        Answer::Returned(result, log) => format!("{result} {}", pattern(log.lines().last().unwrap_or_default())),
         Answer::Crashed(title) | Answer::Ran(title) => title.clone(),
     }
 }

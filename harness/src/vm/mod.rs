@@ -33,7 +33,7 @@ use crate::{
     interrupt,
     kernel::Kernel,
     machine::{Board, Device, Machine},
-    text,
+    pace, text,
     triage::Event,
 };
 use accel::Accel;
@@ -269,7 +269,7 @@ impl Vm {
 
     /// How long to wait on this host, as loaded as it is, for what takes so long at most on an idle machine.
     pub fn patience(&self, limit: Duration) -> Duration {
-        limit.mul_f64(watch::host_scale(self.process.number()))
+        limit.mul_f64(pace::slowness(self.process.number()))
     }
 
     /// Gives the next piece of work its whole time.

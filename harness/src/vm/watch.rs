@@ -3,12 +3,9 @@
 //! Limits are stated for an idle machine of our time. Before one of them bites, the speed of this host at this
 //! moment is measured and the limit scaled by it, so that a slow or loaded machine is not taken for a hanging guest.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use sha2::{Digest as _, Sha256};
+use crate::pace;
 
 /// Limits of one piece of work in a guest, on an idle machine.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +80,7 @@ impl Watch {
         if !self.left().is_zero() {
             return None;
         }
-        self.scale = self.scale.max(host_scale(process));
+        self.scale = self.scale.max(pace::slowness(process));
         if !self.left().is_zero() {
             return None;
         }
@@ -102,36 +99,6 @@ impl Watch {
         let end = self.begun + total;
         if end < quiet { (format!("not done after {total:.0?}"), end) } else { (text, quiet) }
     }
-}
-
-/// How many times longer a guest needs now than on an idle machine of our time: 1.0 to 20. `process` is its emulator.
-pub(super) fn host_scale(process: Option<u32>) -> f64 {
-    slowness().max(process.map_or(1.0, crowding))
-}
-
-/// How many times longer a process has taken so far than with a processor of its own: it waits while others run. 1.0 to
-/// 20; a short piece of work of ours would not show it, because who has slept long is let run at once.
-fn crowding(process: u32) -> f64 {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    // Nanoseconds on a processor, and nanoseconds of waiting for one.
-    let times = threads.filter_map(|thread| {
-        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        let mut numbers = text.split_whitespace().map_while(|number| number.parse::<f64>().ok());
-        Some((numbers.next()?, numbers.next()?))
-    });
-    // The thread that runs the guest is the busiest.
-    let (ran, waited) = times.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default();
-    if ran > 0.0 { ((ran + waited) / ran).clamp(1.0, 20.0) } else { 1.0 }
-}
-
-/// How many times longer than on an idle machine of our time a fixed piece of work takes now: 1.0 or more, at most 20.
-fn slowness() -> f64 {
-    /// What the work takes on an idle 3 GHz machine without SHA instructions, optimised or not: about 10 ms.
-    const EXPECTED: Duration = Duration::from_millis(15);
-    let work = vec![0x5a; 4 << 20];
-    let begun = Instant::now();
-    std::hint::black_box(Sha256::digest(std::hint::black_box(&work)));
-    (begun.elapsed().as_secs_f64() / EXPECTED.as_secs_f64()).clamp(1.0, 20.0)
 }
 
 #[cfg(test)]
