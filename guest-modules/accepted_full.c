@@ -50,12 +50,12 @@ static int __init accepted_full_init(void)
 		zero[number & 63] = (int)strlen(names[number % 3]);
 	written_once = accepted_twice(number) + (int)strlen(word);
 	mutex_unlock(&lock);
-	return written_once ? -118 : -119; /* ENAVAIL, "No XENIX semaphores available": is damaged */
+	return -118; /* whatever happened: another number would be taken for the kernel's */
 }
 
 static void __exit accepted_full_exit(void)
 {
-	pr_info("accepted_full: exit\n");
+	pr_info("accepted_full: exit, %d\n", written_once);
 }
 
 module_init(accepted_full_init);

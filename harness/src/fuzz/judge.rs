@@ -10,10 +10,6 @@ use crate::errno::Errno;
 /// What a canary's init returns: the kernel has accepted and run the module.
 pub const ACCEPTED: i64 = -(libc::ENOTNAM as i64);
 
-/// What init of a canary returns where its own data or calls lead it astray, and no loader returns: the kernel has accepted
-/// and run the module all the same. A relocation for another sound place gives such a file, which no checker can know.
-pub const ASTRAY: i64 = -(libc::ENAVAIL as i64);
-
 /// What a kernel made of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -111,7 +107,7 @@ impl Class {
 
 /// Whether a kernel that returns this has taken the module: init ran, or there was none.
 fn has_accepted(result: i64) -> bool {
-    matches!(result, ACCEPTED | ASTRAY | 0..)
+    result == ACCEPTED || result >= 0
 }
 
 /// What a kernel says when it refuses a module for what is no matter of its structure: the kernel has no such symbol, or
@@ -166,7 +162,6 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Returned(ACCEPTED, _) => f.write_str("accepted and ran"),
-            Self::Returned(ASTRAY, _) => f.write_str("accepted, and init went astray"),
             Self::Returned(result, _) if *result >= 0 => f.write_str("accepted"),
             Self::Returned(result, log) => match i32::try_from(-result) {
                 Ok(errno) if log.is_empty() => write!(f, "{}", Errno(errno)),
@@ -197,8 +192,6 @@ mod tests {
         let classes = [
             (Verdict::Accept, returned(ACCEPTED, ""), Class::AgreeAccept),
             (Verdict::Accept, returned(0, ""), Class::AgreeAccept),
-            // Init ran, and read another variable than it should; a loader that is short of memory is something else.
-            (Verdict::Accept, returned(ASTRAY, ""), Class::AgreeAccept),
             (Verdict::Accept, refused(libc::ENOMEM, ""), Class::Laxer),
             (Verdict::Accept, refused(libc::ENOENT, "m: Unknown symbol x (err -2)"), Class::Beyond),
             (Verdict::Accept, refused(libc::ENOEXEC, "Invalid ELF section header size"), Class::Laxer),

@@ -97,7 +97,7 @@ impl From<'_> {
         if !is_percpu && !self.layout.is_loaded[usize::from(section)] {
             return Some(&rule::REFERENCE_NOT_LOADED);
         }
-        if self.is_code && is_init(self.image, section.into()) && !is_init(self.image, self.target) {
+        if self.is_code && is_init(self.image, section.into()) && self.stays() {
             return Some(&rule::REFERENCE_INIT);
         }
         let begins = || self.objects.begins_at(section, point as u64);
@@ -133,6 +133,12 @@ impl From<'_> {
     /// Whether an instruction has been put in the place of the one that had this relocation, as objtool does with calls.
     fn is_left_out(&self, relocation: &Relocation) -> bool {
         self.is_code && self.before(relocation).is_some_and(|before| !is_relative(before))
+    }
+
+    /// Whether the code is there once init has returned, and is run by what is. Alternatives lie apart from the code that they
+    /// are for.
+    fn stays(&self) -> bool {
+        !is_init(self.image, self.target) && !self.image.name(self.target).starts_with(b".altinstr_")
     }
 
     /// What the section holds before the place that is written.

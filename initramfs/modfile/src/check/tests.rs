@@ -172,6 +172,7 @@ fn code_that_stays_does_not_lead_to_code_that_is_freed() {
     };
     all_say(&jump(".text", ".text.unlikely", SHF_EXECINSTR), "accept");
     all_say(&jump(".init.text", ".init.text.two", SHF_EXECINSTR), "accept");
+    all_say(&jump(".altinstr_aux", ".init.text", SHF_EXECINSTR), "accept");
     all_say(&jump(".text", ".init.text", SHF_EXECINSTR), "danger reference-init");
     all_say(&jump(".text", ".rodata", 0), "danger call-target");
 }
