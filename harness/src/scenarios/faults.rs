@@ -106,8 +106,11 @@ fn stays(guest: &mut Guest, name: &str, state: &str, refcount: &str) -> Check {
     guest.force_unload(name)?.fails_with(Errno::EBUSY)
 }
 
+/// Loads another module, from memory: a loader that died in `finit_module` has left an entry on its stack in the table of
+/// files that are being loaded (since 6.5, commit 9b9879fc0327), and one load in 256 finds its way there.
 fn others_still_load(guest: &mut Guest) -> Check {
-    guest.load("hello")?.succeeds()?;
+    let hello = guest.module_file("hello")?;
+    guest.load_bytes("hello from memory", &hello)?.succeeds()?;
     guest.unload("hello")?.succeeds()?;
     same("taint", &guest.taint()?, "DOE")
 }
