@@ -154,9 +154,19 @@ impl Case<'_> {
     }
 }
 
+/// What the kernel logged, in its order. Where that is too much, what names the module stays: meanwhile others log, too.
+fn told(attempt: &Attempt<'_>) -> Vec<Note> {
+    let name = module_name(&attempt.path.to_string_lossy());
+    let mut places: Vec<usize> = (0..attempt.log.len()).collect();
+    places.sort_by_key(|place| !attempt.log[*place].contains(&name));
+    places.truncate(RECORDS_MAX);
+    places.sort_unstable();
+    places.into_iter().map(|place| Note::Log(attempt.log[place].clone())).collect()
+}
+
 /// The log, then what can be said about it; the last resort is that the module's own init refused.
 pub fn explain(attempt: &Attempt<'_>) -> Vec<Note> {
-    let mut notes: Vec<Note> = attempt.log.iter().take(RECORDS_MAX).cloned().map(Note::Log).collect();
+    let mut notes = told(attempt);
     if attempt.log.len() > RECORDS_MAX {
         notes.push(Note::Log(format!("... and {} more", attempt.log.len() - RECORDS_MAX)));
     }

@@ -18,7 +18,9 @@ fn explained(root: &Root, module: &[u8], value: i32, log: &[&str]) -> Vec<String
 #[test]
 fn the_kernels_words_come_first_and_a_flood_is_cut() {
     let root = Root::new();
-    let log: Vec<String> = (0..12).map(|number| format!("m: record {number}")).collect();
+    // Two of them are of somebody else, who is left out first.
+    let of = |number| if number == 3 || number == 5 { "clock" } else { "m" };
+    let log: Vec<String> = (0..13).map(|number| format!("{}: record {number}", of(number))).collect();
     fs::write(root.path("m.ko"), Module::new("m").build()).unwrap();
     let path = root.path("m.ko");
     let attempt = Attempt {
@@ -30,7 +32,8 @@ fn the_kernels_words_come_first_and_a_flood_is_cut() {
     };
     let notes = explain(&attempt);
     assert_eq!(notes[0], Note::Log("m: record 0".into()));
-    assert_eq!(notes[10], Note::Log("... and 2 more".into()));
+    assert_eq!(notes[3..5], [Note::Log("m: record 4".into()), Note::Log("m: record 6".into())]);
+    assert_eq!(notes[10], Note::Log("... and 3 more".into()));
     assert_eq!(notes[11..], [Note::Why("m found no device to work with: its init function returned ENODEV".into())]);
 }
 
