@@ -27,12 +27,12 @@ mod tables;
 
 use alloc::vec::Vec;
 
+use self::{image::Image, index::Index, layout::Layout, relocations::Relocations, rule::Stage, symbols::Objects};
 pub use self::{
     place::{Place, Places},
     rule::{ALL as RULES, Effect, Rule, errno_name},
     series::{Kernel, Series, StructModule},
 };
-use self::{rule::Stage, symbols::Objects};
 use crate::signature;
 
 /// What a kernel would do with a file.
@@ -85,6 +85,15 @@ pub fn findings(image: &[u8], kernel: impl Into<Kernel>) -> Vec<Finding> {
     run.found
 }
 
+/// What the first steps have found out about a file, for those that look at what it points to.
+struct Known<'a> {
+    image: &'a Image<'a>,
+    index: &'a Index,
+    layout: &'a Layout,
+    objects: &'a Objects,
+    relocations: &'a Relocations,
+}
+
 struct Run {
     kernel: Kernel,
     found: Vec<Finding>,
@@ -105,8 +114,10 @@ impl Run {
         let relocations = relocations::check(self, &image, &index, &layout);
         let objects = Objects::check(self, &image, &index);
         contents::check(self, &image, &index, &relocations);
-        tables::check(self, &image, &index, &layout, &objects, &relocations);
-        references::check(self, &image, &index, &layout, &objects, &relocations);
+        let known =
+            Known { image: &image, index: &index, layout: &layout, objects: &objects, relocations: &relocations };
+        tables::check(self, &known);
+        references::check(self, &known);
     }
 
     /// Notes that a rule is broken, as the `at`-th thing of its stage, if it makes a difference to this kernel.

@@ -3,14 +3,12 @@
 //! None of this is law: it is what compilers do, found to hold for all modules that Debian ships with the five kernels.
 
 use super::{
-    Run,
+    Known, Run,
     image::Image,
-    index::Index,
-    layout::Layout,
-    relocations::{ABS32, ABS32S, ABS64, Applied, NONE, PC32, PLT32, Relocation, Relocations},
+    relocations::{ABS32, ABS32S, ABS64, Applied, NONE, PC32, PLT32, Relocation},
     rule::{self, Rule},
     sections::SHF_EXECINSTR,
-    symbols::{self, Objects, Symbol},
+    symbols::{self, Symbol},
 };
 use crate::elf::{SHN_ABS, SHN_LORESERVE, SHN_UNDEF};
 
@@ -21,17 +19,10 @@ const FAR: u64 = 1 << 20;
 /// they run. 32 bytes in Debian's modules.
 const PAST_END: i64 = 256;
 
-pub(super) fn check(
-    run: &mut Run,
-    image: &Image<'_>,
-    index: &Index,
-    layout: &Layout,
-    objects: &Objects,
-    relocations: &Relocations,
-) {
-    for (target, header) in image.real_sections() {
-        let from = From { image, index, layout, objects, target, is_code: header.has(SHF_EXECINSTR) };
-        for applied in relocations.of(target) {
+pub(super) fn check(run: &mut Run, known: &Known<'_>) {
+    for (target, header) in known.image.real_sections() {
+        let from = From { known, target, is_code: header.has(SHF_EXECINSTR) };
+        for applied in known.relocations.of(target) {
             if let Some(rule) = from.fault(applied) {
                 run.report(rule, applied.place, applied.order);
             }
@@ -41,10 +32,7 @@ pub(super) fn check(
 
 /// A section whose relocations are looked at.
 struct From<'a> {
-    image: &'a Image<'a>,
-    index: &'a Index,
-    layout: &'a Layout,
-    objects: &'a Objects,
+    known: &'a Known<'a>,
     target: usize,
     is_code: bool,
 }
@@ -59,7 +47,7 @@ const fn point(relocation: &Relocation, symbol: &Symbol, is_code: bool) -> i64 {
 impl From<'_> {
     fn fault(&self, applied: &Applied) -> Option<&'static Rule> {
         let relocation = &applied.relocation;
-        let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
+        let symbol = symbols::entry(self.known.image, self.known.index.tables, relocation.symbol)?;
         if relocation.symbol == 0 || (relocation.kind == NONE && !self.is_left_out(relocation)) {
             return Some(&rule::REFERENCE_NONE);
         }
@@ -92,15 +80,15 @@ impl From<'_> {
 
     /// For a symbol of the module.
     fn fault_at_home(&self, relocation: &Relocation, section: u16, point: i64) -> Option<&'static Rule> {
-        let header = self.image.sections.get(usize::from(section))?;
-        let is_percpu = usize::from(section) == self.index.percpu;
-        if !is_percpu && !self.layout.is_loaded[usize::from(section)] {
+        let header = self.known.image.sections.get(usize::from(section))?;
+        let is_percpu = usize::from(section) == self.known.index.percpu;
+        if !is_percpu && !self.known.layout.is_loaded[usize::from(section)] {
             return Some(&rule::REFERENCE_NOT_LOADED);
         }
-        if self.is_code && is_init(self.image, section.into()) && self.stays() {
+        if self.is_code && is_init(self.known.image, section.into()) && self.stays() {
             return Some(&rule::REFERENCE_INIT);
         }
-        let begins = || self.objects.begins_at(section, point as u64);
+        let begins = || self.known.objects.begins_at(section, point as u64);
         let is_to_code = header.has(SHF_EXECINSTR);
         match relocation.kind {
             ABS32 if !is_percpu => Some(&rule::RELOCATION_OVERFLOW),
@@ -116,7 +104,12 @@ impl From<'_> {
             ABS32S => (point.unsigned_abs() >= header.size.saturating_add(FAR)).then_some(&rule::REFERENCE_OUTSIDE),
             _ if !self.is_near(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
             // A table of jumps points anywhere; tables of the kernel's are looked at elsewhere.
-            ABS64 if !self.is_code && is_to_code && self.image.name(self.target).starts_with(b".data") && !begins() => {
+            ABS64
+                if !self.is_code
+                    && is_to_code
+                    && self.known.image.name(self.target).starts_with(b".data")
+                    && !begins() =>
+            {
                 Some(&rule::CODE_POINTER)
             }
             _ => None,
@@ -138,12 +131,12 @@ impl From<'_> {
     /// Whether the code is there once init has returned, and is run by what is. Alternatives lie apart from the code that they
     /// are for.
     fn stays(&self) -> bool {
-        !is_init(self.image, self.target) && !self.image.name(self.target).starts_with(b".altinstr_")
+        !is_init(self.known.image, self.target) && !self.known.image.name(self.target).starts_with(b".altinstr_")
     }
 
     /// What the section holds before the place that is written.
     fn before(&self, relocation: &Relocation) -> Option<&[u8]> {
-        self.image.contents(self.target).get(..usize::try_from(relocation.offset).ok()?)
+        self.known.image.contents(self.target).get(..usize::try_from(relocation.offset).ok()?)
     }
 
     /// Whether the place that is written may be such a place.

@@ -4,14 +4,11 @@
 //! structures that they are arrays of. In the file each pointer is zero, and a relocation says what it will be.
 
 use super::{
-    Place, Run, Series,
-    image::Image,
-    index::Index,
-    layout::Layout,
-    relocations::{ABS64, Applied, PC32, PC64, Relocation, Relocations},
+    Known, Place, Run, Series,
+    relocations::{ABS64, Applied, PC32, PC64, Relocation},
     rule,
     sections::SHF_EXECINSTR,
-    symbols::{self, Objects},
+    symbols,
 };
 use crate::elf::{SHN_LORESERVE, SHN_UNDEF};
 
@@ -128,39 +125,24 @@ const JUMP_LABELS: &str = "__jump_table";
 const JUMP_LABEL: u64 = 16;
 const ALTINSTRUCTIONS: &str = ".altinstructions";
 
-pub(super) fn check(
-    run: &mut Run,
-    image: &Image<'_>,
-    index: &Index,
-    layout: &Layout,
-    objects: &Objects,
-    relocations: &Relocations,
-) {
-    let walk = Walk { image, index, layout, objects, relocations };
+pub(super) fn check(run: &mut Run, known: &Known<'_>) {
+    let image = known.image;
     for (at, header) in image.real_sections().filter(|(_, header)| header.size != 0) {
         let name = image.name(at);
         let is_walked = |table: &&Table| table.until.is_none_or(|until| run.kernel.series < until);
         let table = TABLES.iter().find(|table| table.name.as_bytes() == name).filter(is_walked);
         let Some(table) = table else { continue };
         if header.is_alloc() {
-            walk.table(run, table, at);
+            known.table(run, table, at);
         } else if table.is_always_taken {
             run.section(&rule::TABLE_NOT_LOADED, at);
         }
     }
-    walk.unwinding(run);
-    walk.exports(run);
+    known.unwinding(run);
+    known.exports(run);
 }
 
-struct Walk<'a> {
-    image: &'a Image<'a>,
-    index: &'a Index,
-    layout: &'a Layout,
-    objects: &'a Objects,
-    relocations: &'a Relocations,
-}
-
-impl Walk<'_> {
+impl Known<'_> {
     fn table(&self, run: &mut Run, table: &Table, at: usize) {
         let layout = table.layouts.iter().rev().find(|(since, ..)| *since <= run.kernel.series);
         let Some((_, size, pointers)) = layout else { return };
