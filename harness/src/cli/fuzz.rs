@@ -70,18 +70,21 @@ pub(super) struct KernelArgs {
     /// How many guests run at once [default: one for each processor]
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
-    /// The campaign's folder [default: KERNEL-REGION-SEED in target/modrig/fuzz]
+    /// The campaign's folder [default: KERNEL-REGION-SEED in target/modrig/fuzz, with -guided behind it]
     #[arg(long, value_name = "DIR")]
     place: Option<PathBuf>,
     /// Go on with the campaign in that folder
     #[arg(long = "continue")]
     go_on: bool,
+    /// Make cases of those that reached something new in the kernel's loader; takes a kernel with KCOV, such as 6.12-kasan
+    #[arg(long)]
+    guided: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct CaseArgs {
-    /// KERNEL/REGION/SEED/NUMBER, as reports name it; behind a colon the changes that are made, such as
-    /// `6.1/headers/1/491:1`
+    /// As reports name it: KERNEL/REGION/SEED/NUMBER, behind a colon the changes that are made, such as
+    /// `6.1/headers/1/491:1`; or KERNEL/REGION/MODULE/CHANGES, such as `6.1/headers/accepted/12=max+7=0x40`
     case: CaseId,
     /// Write the module's file
     #[arg(short, long, value_name = "FILE")]
@@ -151,7 +154,8 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
 
 fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     let no_end = Duration::from_secs(u64::from(u32::MAX));
-    let folder = format!("{}-{}-{}", args.kernel.replace('/', "_"), args.region, args.seed);
+    let guided = if args.guided { "-guided" } else { "" };
+    let folder = format!("{}-{}-{}{guided}", args.kernel.replace('/', "_"), args.region, args.seed);
     let place = args.place.clone().unwrap_or_else(|| PathBuf::from(PLACE).join(folder));
     let options = Options {
         kernel: args.kernel.clone(),
@@ -162,6 +166,7 @@ fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
         workers: args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1),
         place: place.clone(),
         go_on: args.go_on,
+        guided: args.guided,
     };
     let rig = global.rig()?;
     let mut campaign = Campaign::prepare(&rig, options)?;
@@ -176,13 +181,7 @@ fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     println!("{}\ncampaign: {}", line(&state), place.display());
     let bugs = state.tally.entries.values().filter(|entry| entry.class.is_bug());
     for entry in bugs.clone() {
-        println!(
-            "{}: {}: we say {}, the kernel {}",
-            entry.class.name(),
-            state.case(entry.index),
-            entry.ours,
-            entry.kernel
-        );
+        println!("{}: {}: we say {}, the kernel {}", entry.class.name(), state.case(entry), entry.ours, entry.kernel);
     }
     Ok(ExitCode::from(u8::from(bugs.count() > 0)))
 }
@@ -209,8 +208,11 @@ fn display(progress: &Progress) -> impl FnMut(Now<'_>) {
 fn line(state: &State) -> String {
     let classes = Class::ALL.iter().map(|class| (class.name(), state.tally.of(*class)));
     let classes = classes.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}"));
+    let reached = state.coverage.as_ref().map_or_else(String::new, |coverage| {
+        format!("; {} blocks in {} functions", coverage.blocks.len(), coverage.functions.len())
+    });
     format!(
-        "{} cases, {:.0}/s: {}; {} ways to die; {} restores of {} ms",
+        "{} cases, {:.0}/s: {}; {} ways to die; {} restores of {} ms{reached}",
         state.tally.cases(),
         state.rate(),
         classes.collect::<Vec<_>>().join(", "),
@@ -223,7 +225,7 @@ fn line(state: &State) -> String {
 fn case(global: &Global, args: &CaseArgs) -> Result<ExitCode> {
     let rig = global.rig()?;
     let setup = Setup::prepare(&rig, &args.case.kernel, args.case.region)?;
-    let broken = setup.case(&args.case);
+    let broken = setup.case(&args.case)?;
     println!("{}, {} bytes of {}", args.case, broken.image.len(), broken.base);
     broken.labels.iter().for_each(|label| println!("  {label}"));
     println!("we say: {}", judge::words(&setup.verdict(&broken.image)));

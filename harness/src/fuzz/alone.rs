@@ -3,7 +3,8 @@
 use modfile::check::{self, Kernel};
 
 use super::{
-    case::{Bases, CaseId},
+    base::Bases,
+    case::CaseId,
     judge::Answer,
     line::{Line, Pending},
 };
@@ -32,11 +33,11 @@ impl Alone<'_> {
     /// The user asked to stop, or the rig fails.
     pub fn load(&self, image: Vec<u8>) -> Result<(Answer, String)> {
         let ours = check::check(&image, self.target);
-        let mut line = Line::new(self.host, self.snapshot);
-        line.push(Pending { index: 0, image, ours });
+        let mut line = Line::new(self.host, self.snapshot, &[]);
+        line.push(Pending { index: 0, recipe: None, image, ours });
         loop {
-            if let Some((_, answer)) = line.turn()?.pop() {
-                return Ok((answer, line.last_words));
+            if let Some(answered) = line.turn()?.pop() {
+                return Ok((answered.answer, line.last_words));
             }
         }
     }
@@ -47,14 +48,14 @@ impl Alone<'_> {
     /// # Errors
     /// As [`Alone::load`].
     pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
-        let count = self.bases.changes_of(case);
-        // Those of one change first, all of them last: a case has three at most.
+        let count = self.bases.recipe(case).changes.len();
+        // Those of one change first, all of them last: a case has five at most.
         let mut sets: Vec<Vec<usize>> =
             (1..1_usize << count).map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect()).collect();
         sets.sort_by_key(Vec::len);
         for only in sets {
-            let smaller = CaseId { only: if only.len() == count { Vec::new() } else { only }, ..case.clone() };
-            if like(&self.load(self.bases.case(&smaller).image)?.0) {
+            let smaller = case.with_only(&only, count);
+            if like(&self.load(self.bases.case(&smaller)?.image)?.0) {
                 return Ok(Some(smaller));
             }
         }

@@ -53,7 +53,8 @@ pub fn keep(rig: &Rig, campaigns: &[State], folder: &Path) -> Result<Kept> {
             kept.outdated.push(format!("{}/{}/{}", state.kernel, state.region, state.seed));
             continue;
         }
-        for found in state.tally.entries.values().filter_map(|entry| found(&setup, &state.release, entry)) {
+        for entry in state.tally.entries.values() {
+            let Some(found) = found(&setup, &state.release, entry)? else { continue };
             let is_better = best.get(&found.crash.file).is_none_or(|other| found.rank < other.rank);
             if is_better && table.iter().all(|known| known.file != found.crash.file) {
                 best.insert(found.crash.file.clone(), found);
@@ -81,11 +82,11 @@ fn read(folder: &Path) -> Result<Vec<Crash>> {
 }
 
 /// The file of cases that are alike, if the loader dies of it alone.
-fn found(setup: &Setup<'_>, release: &str, entry: &Entry) -> Option<Found> {
-    let (Answer::Crashed(title), Some(Alone::Same(case, _))) = (&entry.kernel, &entry.alone) else { return None };
-    let broken = setup.case(case);
-    let base = setup.bases.valid(case).to_vec();
-    let series = Series::of_release(release)?;
+fn found(setup: &Setup<'_>, release: &str, entry: &Entry) -> Result<Option<Found>> {
+    let (Answer::Crashed(title), Some(Alone::Same(case, _))) = (&entry.kernel, &entry.alone) else { return Ok(None) };
+    let Some(series) = Series::of_release(release) else { return Ok(None) };
+    let broken = setup.case(case)?;
+    let base = setup.bases.valid(case)?.to_vec();
     let changed: Vec<String> = broken.labels.iter().map(ToString::to_string).collect();
     let crash = Crash {
         file: format!("{series}-{}", slug(title)),
@@ -98,7 +99,7 @@ fn found(setup: &Setup<'_>, release: &str, entry: &Entry) -> Option<Found> {
     // One that we flag: the test shall hold. What we had missed is worth more than what we always knew. Then the smallest.
     let is_flagged = matches!(setup.verdict(&broken.image), Verdict::Danger(_));
     let rank = (!is_flagged, entry.class != Class::CrashMissed, changed.len(), broken.image.len());
-    Some(Found { crash, image: broken.image, base, rank })
+    Ok(Some(Found { crash, image: broken.image, base, rank }))
 }
 
 /// What a title is when a pointer led nowhere: it depends on the number alone which of them.

@@ -2,13 +2,14 @@
 
 use std::{
     collections::VecDeque,
+    ops::Range,
     time::{Duration, Instant},
 };
 
 use modfile::check::Verdict;
 use modrig_agent::slots::SLOTS;
 
-use super::judge::Answer;
+use super::{change::Recipe, judge::Answer};
 use crate::{
     error::{Blame, Error, Result},
     vm::{Host, Trouble, Vm, snapshot::Snapshot},
@@ -28,10 +29,24 @@ const DEATHS_MAX: u32 = 20;
 pub struct Pending {
     /// Its number.
     pub index: u64,
+    /// What was done, where that does not follow from the number.
+    pub recipe: Option<Recipe>,
     /// The module's file.
     pub image: Vec<u8>,
     /// Our verdict on it.
     pub ours: Verdict,
+}
+
+/// A case with the kernel's answer.
+#[derive(Debug)]
+pub struct Answered {
+    /// The case.
+    pub case: Pending,
+    /// What the kernel made of it.
+    pub answer: Answer,
+    /// Addresses of watched kernel code that no case before it in the same guest had reached. None of one that killed its
+    /// guest.
+    pub reached: Vec<u64>,
 }
 
 /// A row of cases in front of a guest.
@@ -39,6 +54,8 @@ pub struct Pending {
 pub struct Line<'a> {
     host: &'a Host,
     snapshot: &'a Snapshot,
+    /// The kernel code of which we want to know whether it is reached, the lowest first.
+    watched: &'a [Range<u64>],
     vm: Option<Vm>,
     pending: VecDeque<Pending>,
     /// Cases that this guest has finished.
@@ -53,10 +70,11 @@ pub struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Without a guest yet.
-    pub const fn new(host: &'a Host, snapshot: &'a Snapshot) -> Self {
+    pub const fn new(host: &'a Host, snapshot: &'a Snapshot, watched: &'a [Range<u64>]) -> Self {
         Self {
             host,
             snapshot,
+            watched,
             vm: None,
             pending: VecDeque::new(),
             finished: 0,
@@ -69,7 +87,12 @@ impl<'a> Line<'a> {
 
     /// Whether another case fits.
     pub fn has_room(&self) -> bool {
-        (self.pending.len() as u64) < SLOTS
+        self.len() < SLOTS
+    }
+
+    /// How many cases are on their way.
+    pub fn len(&self) -> u64 {
+        self.pending.len() as u64
     }
 
     /// Whether no case is on its way.
@@ -94,7 +117,7 @@ impl<'a> Line<'a> {
     ///
     /// # Errors
     /// The user asked to stop, QEMU cannot be used, or guests die again and again before they do anything.
-    pub fn turn(&mut self) -> Result<Vec<(Pending, Answer)>> {
+    pub fn turn(&mut self) -> Result<Vec<Answered>> {
         let Some(vm) = &mut self.vm else {
             if let Err(trouble) = self.restore() {
                 self.lost(trouble.into_error())?;
@@ -130,6 +153,7 @@ impl<'a> Line<'a> {
         let begun = Instant::now();
         let vm = self.snapshot.restore(self.host)?;
         let slots = vm.slots().ok_or_else(|| Error::new("the guest's machine shares no memory"))?;
+        slots.watch(self.watched);
         for (number, case) in self.pending.iter().enumerate() {
             slots.put(number as u64, &case.image);
         }
@@ -140,7 +164,7 @@ impl<'a> Line<'a> {
 
     /// Takes the outcomes of cases that cannot change any more: the guest has taken up the next one, or nothing came after
     /// them for a while.
-    fn collect(&mut self, is_dead: bool) -> Result<Vec<(Pending, Answer)>> {
+    fn collect(&mut self, is_dead: bool) -> Result<Vec<Answered>> {
         let Some(slots) = self.vm.as_ref().and_then(Vm::slots) else { return Ok(Vec::new()) };
         let (begun, done) = slots.progress();
         let put = self.finished + self.pending.len() as u64;
@@ -159,7 +183,9 @@ impl<'a> Line<'a> {
             let outcome = slots.outcome(self.finished);
             let Some(case) = self.pending.pop_front() else { break };
             (self.finished, self.deaths) = (self.finished + 1, 0);
-            answered.push((case, Answer::Returned(outcome.result, text(&outcome.log))));
+            let start = self.watched.first().map_or(0, |range| range.start);
+            let reached = outcome.reached.iter().map(|offset| start + u64::from(*offset)).collect();
+            answered.push(Answered { case, answer: Answer::Returned(outcome.result, text(&outcome.log)), reached });
             if outcome.left > 0 {
                 // Whatever is still loaded would stand in the way of the next ones.
                 self.vm = None;
@@ -170,7 +196,7 @@ impl<'a> Line<'a> {
     }
 
     /// The guest is dead or hangs: the case that it had taken up last gets that as its answer.
-    fn bury(&mut self) -> Result<Option<(Pending, Answer)>> {
+    fn bury(&mut self) -> Result<Option<Answered>> {
         let Some(mut vm) = self.vm.take() else { return Ok(None) };
         let begun = vm.slots().map_or(0, |slots| slots.progress().0);
         let answer = answer_of(&mut vm);
@@ -179,7 +205,7 @@ impl<'a> Line<'a> {
             return self.lost(Error::new(answer.to_string())).map(|()| None);
         }
         self.deaths = 0;
-        Ok(self.pending.pop_front().map(|case| (case, answer)))
+        Ok(self.pending.pop_front().map(|case| Answered { case, answer, reached: Vec::new() }))
     }
 }
 

@@ -7,7 +7,11 @@
 //! ```
 
 pub mod alone;
+pub mod base;
 pub mod case;
+pub mod change;
+pub mod coverage;
+pub mod guide;
 pub mod judge;
 pub mod keep;
 pub mod line;
@@ -28,9 +32,12 @@ use modfile::check::{self, Kernel as Target, Series, Verdict};
 
 use self::{
     alone::Alone,
-    case::{Bases, Broken, CaseId, Region},
+    base::{Bases, Broken},
+    case::{CaseId, Region, Which},
+    change::{Chance, Recipe},
+    coverage::{Coverage, Filter},
     judge::Answer,
-    line::{Line, Pending},
+    line::{Answered, Line, Pending},
     state::State,
     tally::{Row, Tally},
 };
@@ -48,6 +55,10 @@ pub const BASES: [&str; 2] = ["accepted", "accepted_full"];
 /// Cases that a worker takes at once, and that count when all of them are done.
 const PIECE: u64 = 32;
 
+/// How many cases of a guided campaign are on their way to a guest: each of them was made without knowing what those before
+/// it reach.
+const AHEAD: u64 = 32;
+
 /// How often what is known is written down.
 const SAVE: Duration = Duration::from_secs(5);
 
@@ -59,6 +70,8 @@ pub struct Setup<'a> {
     bases: Bases,
     /// What we need to know of the kernel to judge.
     target: Target,
+    /// Which of its code counts, if it tells what is reached.
+    filter: Option<Filter>,
 }
 
 impl<'a> Setup<'a> {
@@ -78,11 +91,15 @@ impl<'a> Setup<'a> {
         let series =
             Series::of_release(release).ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
         let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
-        Ok(Self { rig, prepared, bases, target })
+        let filter = Filter::of(&prepared.kernel)?;
+        Ok(Self { rig, prepared, bases, target, filter })
     }
 
     /// The file of a case, and what was done to it.
-    pub fn case(&self, id: &CaseId) -> Broken {
+    ///
+    /// # Errors
+    /// It names no module of these, or no place in one.
+    pub fn case(&self, id: &CaseId) -> Result<Broken> {
         self.bases.case(id)
     }
 
@@ -93,7 +110,7 @@ impl<'a> Setup<'a> {
 
     /// Cases one by one.
     pub fn alone(&self) -> Alone<'_> {
-        let Self { rig, prepared, bases, target } = self;
+        let Self { rig, prepared, bases, target, .. } = self;
         Alone { host: &rig.host, snapshot: &prepared.guest, bases, target: *target }
     }
 }
@@ -117,6 +134,8 @@ pub struct Options {
     pub place: PathBuf,
     /// Go on with what is there.
     pub go_on: bool,
+    /// Make cases of those that reached something new in the kernel.
+    pub guided: bool,
 }
 
 /// What a campaign does at the moment, for whoever looks on.
@@ -164,14 +183,22 @@ impl<'a> Campaign<'a> {
             _ => None,
         };
         let setup = Setup::prepare(rig, &options.kernel, options.region)?;
+        if options.guided && setup.filter.is_none() {
+            let what = format!("kernel {} does not tell what a case reaches, so it cannot guide", options.kernel);
+            return Err(Error::usage(what).help(
+                "that takes CONFIG_KCOV and its System.map, as `modrig kernels build 6.12-kasan` makes; or leave out --guided",
+            ));
+        }
         let (release, bases) = (setup.prepared.kernel.release.clone(), setup.bases.digest.clone());
-        let new = State::new(options.kernel.clone(), release, options.region, options.seed, bases);
+        let mut new = State::new(options.kernel.clone(), release, options.region, options.seed, bases);
+        new.guided = options.guided;
+        new.coverage = setup.filter.as_ref().map(|_| Coverage::default());
         let state = match earlier {
             Some(state) if !state.is_of(&new) => {
                 let what = format!("the campaign in `{}` is not this one", options.place.display());
                 return Err(Error::usage(what).help(
-                    "it is of another kernel, region or seed, or of other modules; name another folder with --place, or \
-                     leave out --continue",
+                    "it is of another kernel, region or seed, of other modules, or only one of them is guided; name another \
+                     folder with --place, or leave out --continue",
                 ));
             }
             Some(state) => state,
@@ -227,11 +254,14 @@ impl<'a> Campaign<'a> {
         for (number, (key, entry)) in wanted.iter().enumerate() {
             show(Now::Alone(wanted.len() - number));
             let like = |answer: &Answer| tally::is_like(answer, &entry.kernel);
-            let smallest = alone.smallest(&state.case(entry.index), like)?;
-            let found = smallest.map_or(tally::Alone::Other, |case| {
-                let labels = self.setup.case(&case).labels.iter().map(ToString::to_string).collect();
-                tally::Alone::Same(case, labels)
-            });
+            let smallest = alone.smallest(&state.case(entry), like)?;
+            let found = match smallest {
+                Some(case) => {
+                    let labels = self.setup.case(&case)?.labels;
+                    tally::Alone::Same(case, labels.iter().map(ToString::to_string).collect())
+                }
+                None => tally::Alone::Other,
+            };
             if let Some(entry) = state.tally.entries.get_mut(key) {
                 entry.alone = Some(found);
             }
@@ -271,47 +301,85 @@ impl<'a> Campaign<'a> {
 
     /// Drives one guest after the other.
     fn drive(&self) -> Result<()> {
-        let mut line = Line::new(&self.setup.rig.host, &self.setup.prepared.guest);
+        let watched = self.setup.filter.as_ref().map_or_else(Vec::new, Filter::ranges);
+        let mut line = Line::new(&self.setup.rig.host, &self.setup.prepared.guest, &watched);
         let mut cases = 0..0;
         // Pieces of which some cases are done.
-        let mut open: BTreeMap<u64, Tally> = BTreeMap::new();
+        let mut open: BTreeMap<u64, Piece> = BTreeMap::new();
         loop {
-            while line.has_room() {
+            while line.has_room() && (!self.options.guided || line.len() < AHEAD) {
                 if cases.is_empty() {
                     let Some(piece) = self.piece() else { break };
                     cases = piece;
                 }
-                cases.by_ref().take(1).for_each(|index| line.push(self.pending(index)));
+                if let Some(index) = cases.next() {
+                    line.push(self.pending(index)?);
+                }
             }
             if line.is_empty() {
                 return Ok(());
             }
             interrupt::check()?;
-            for (case, kernel) in line.turn()? {
-                let piece = case.index / PIECE;
-                let tally = open.entry(piece).or_default();
-                tally.add(Row { index: case.index, ours: case.ours, kernel });
-                let cases = self.cases_of(piece);
-                if tally.cases() == cases.end - cases.start {
-                    self.finish(piece, open.remove(&piece).unwrap_or_default(), &mut line.restores);
+            for answered in line.turn()? {
+                let number = answered.case.index / PIECE;
+                let piece = open.entry(number).or_default();
+                piece.add(answered);
+                let cases = self.cases_of(number);
+                if piece.tally.cases() == cases.end - cases.start {
+                    self.finish(number, open.remove(&number).unwrap_or_default(), &mut line.restores);
                 }
             }
         }
     }
 
-    fn pending(&self, index: u64) -> Pending {
-        let Options { region, seed, .. } = self.options;
-        let id = CaseId { kernel: String::new(), region, seed, index, only: Vec::new() };
-        let image = self.setup.case(&id).image;
-        Pending { index, ours: check::check(&image, self.setup.target), image }
+    fn pending(&self, index: u64) -> Result<Pending> {
+        let Options { region, seed, guided, .. } = self.options;
+        let bases = &self.setup.bases;
+        let recipe = match guided {
+            true => Some(self.lock().state.corpus.next(bases, &mut Chance::new(seed, index))?),
+            false => None,
+        };
+        let image = match &recipe {
+            Some(recipe) => bases.make(recipe)?.image,
+            None => {
+                let which = Which::Number { seed, index, only: Vec::new() };
+                bases.case(&CaseId { kernel: String::new(), region, which })?.image
+            }
+        };
+        Ok(Pending { index, recipe, ours: check::check(&image, self.setup.target), image })
     }
 
-    fn finish(&self, piece: u64, tally: Tally, restores: &mut Vec<Duration>) {
+    fn finish(&self, number: u64, piece: Piece, restores: &mut Vec<Duration>) {
         let mut work = self.lock();
-        work.state.tally.merge(tally);
-        work.state.done.add(piece);
-        for restore in restores.drain(..) {
-            *work.state.restores.entry(restore.as_millis() as u64).or_default() += 1;
+        let state = &mut work.state;
+        state.tally.merge(piece.tally);
+        state.done.add(number);
+        if let (Some(coverage), Some(filter)) = (&mut state.coverage, &self.setup.filter) {
+            for (recipe, reached) in piece.reached {
+                let new = coverage.add(&reached, filter);
+                recipe.filter(|_| new > 0).into_iter().for_each(|recipe| state.corpus.add(recipe, new));
+            }
+            coverage.note(state.tally.cases());
         }
+        for restore in restores.drain(..) {
+            *state.restores.entry(restore.as_millis() as u64).or_default() += 1;
+        }
+    }
+}
+
+/// What the cases of a piece gave.
+#[derive(Debug, Default)]
+struct Piece {
+    tally: Tally,
+    /// Of those that were the first in their guest to reach something, what that was.
+    reached: Vec<(Option<Recipe>, Vec<u64>)>,
+}
+
+impl Piece {
+    fn add(&mut self, Answered { case, answer, reached }: Answered) {
+        if !reached.is_empty() {
+            self.reached.push((case.recipe.clone(), reached));
+        }
+        self.tally.add(Row { index: case.index, recipe: case.recipe, ours: case.ours, kernel: answer });
     }
 }

@@ -196,8 +196,8 @@ fn bugs_of(state: &State) -> impl Iterator<Item = Bug> {
     bugs.map(|entry| {
         let (case, remark) = match &entry.alone {
             Some(Alone::Same(case, labels)) => (case.clone(), labels.join("; ")),
-            Some(Alone::Other) => (state.case(entry.index), "not when it is run alone".into()),
-            None => (state.case(entry.index), "not run alone yet".into()),
+            Some(Alone::Other) => (state.case(entry), "not when it is run alone".into()),
+            None => (state.case(entry), "not run alone yet".into()),
         };
         let Entry { count, ours, kernel, class, .. } = entry;
         let command = format!("modrig fuzz case {case} --run");
@@ -226,8 +226,13 @@ mod tests {
     fn what_a_guest_says_becomes_no_markup() {
         let mut state = State::new("6.1".into(), "6.1.0".into(), Region::Any, 1, Digest::of(["x"]));
         let evil = "<img src=x> | `rm`\nsecond line";
-        state.tally.add(Row { index: 3, ours: Verdict::Accept, kernel: Answer::Returned(-8, evil.into()) });
-        state.tally.add(Row { index: 4, ours: Verdict::Accept, kernel: Answer::Crashed(evil.into()) });
+        state.tally.add(Row {
+            index: 3,
+            recipe: None,
+            ours: Verdict::Accept,
+            kernel: Answer::Returned(-8, evil.into()),
+        });
+        state.tally.add(Row { index: 4, recipe: None, ours: Verdict::Accept, kernel: Answer::Crashed(evil.into()) });
         let report = Report::of(&[state]);
         let (page, text) = (report.html().unwrap(), report.markdown());
         assert!(!page.contains("<img") && !text.contains("<img"));

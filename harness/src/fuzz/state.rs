@@ -10,8 +10,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    case::{CaseId, Region},
-    tally::Tally,
+    case::{CaseId, Region, Which},
+    coverage::Coverage,
+    guide::Corpus,
+    tally::{Entry, Tally},
 };
 use crate::{
     cache::Digest,
@@ -39,6 +41,15 @@ pub struct State {
     pub seed: u64,
     /// The modules that are broken.
     pub bases: Digest,
+    /// Whether cases are made of those that reached something new.
+    #[serde(default)]
+    pub guided: bool,
+    /// What they reached, where the kernel tells.
+    #[serde(default)]
+    pub coverage: Option<Coverage>,
+    /// Which of them reached something new, where that guides.
+    #[serde(default, skip_serializing_if = "Corpus::is_empty")]
+    pub corpus: Corpus,
     /// Which pieces are done.
     pub done: Pieces,
     /// What the cases gave.
@@ -59,6 +70,9 @@ impl State {
             region,
             seed,
             bases,
+            guided: false,
+            coverage: None,
+            corpus: Corpus::default(),
             done: Pieces::default(),
             tally: Tally::default(),
             time: Duration::ZERO,
@@ -68,7 +82,7 @@ impl State {
 
     /// Whether the cases of both are the same.
     pub fn is_of(&self, other: &Self) -> bool {
-        let cases = |state: &Self| (state.release.clone(), state.region, state.seed, state.bases.clone());
+        let cases = |state: &Self| (state.release.clone(), state.region, state.seed, state.bases.clone(), state.guided);
         cases(self) == cases(other)
     }
 
@@ -123,9 +137,13 @@ impl State {
         }
     }
 
-    /// The case of a number.
-    pub fn case(&self, index: u64) -> CaseId {
-        CaseId { kernel: self.kernel.clone(), region: self.region, seed: self.seed, index, only: Vec::new() }
+    /// The case that is the example of an entry.
+    pub fn case(&self, entry: &Entry) -> CaseId {
+        let which = match &entry.recipe {
+            Some(recipe) => Which::Recipe(recipe.clone()),
+            None => Which::Number { seed: self.seed, index: entry.index, only: Vec::new() },
+        };
+        CaseId { kernel: self.kernel.clone(), region: self.region, which }
     }
 
     /// Milliseconds that a restore took in the median.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     case::CaseId,
+    change::Recipe,
     judge::{self, Answer, Class},
 };
 
@@ -18,6 +19,8 @@ const ENTRIES_MAX: usize = 2000;
 pub struct Row {
     /// The case.
     pub index: u64,
+    /// What was done, where that does not follow from the number.
+    pub recipe: Option<Recipe>,
     /// Our verdict.
     pub ours: Verdict,
     /// The kernel's.
@@ -31,6 +34,9 @@ pub struct Entry {
     pub count: u64,
     /// The one with the lowest number.
     pub index: u64,
+    /// What was done to it, where that does not follow from the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
     /// Its class.
     pub class: Class,
     /// Our verdict on it.
@@ -68,8 +74,8 @@ impl Tally {
         let class = Class::of(&row.ours, &row.kernel);
         *self.classes.entry(class).or_default() += 1;
         let key = key(class, &row);
-        let entry =
-            Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
+        let Row { index, recipe, ours, kernel } = row;
+        let entry = Entry { count: 1, index, recipe, class, ours: judge::words(&ours), kernel, alone: None };
         self.put(key, entry);
     }
 
@@ -192,7 +198,7 @@ mod tests {
     use super::*;
 
     fn row(index: u64, log: &str) -> Row {
-        Row { index, ours: Verdict::Accept, kernel: Answer::Returned(-8, log.into()) }
+        Row { index, recipe: None, ours: Verdict::Accept, kernel: Answer::Returned(-8, log.into()) }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use modrig_agent::slots::{self, LOG_BYTES_MAX, Outcome, Slots};
 use modutils::{kmsg, sys};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 
+use crate::kcov::Kcov;
+
 /// How often each module is loaded before the first case, so that what the kernel does or says only once is done and said.
 const WARM_UP: usize = 3;
 
@@ -46,30 +48,48 @@ unsafe fn map(address: u64) -> io::Result<Slots> {
 }
 
 fn serve(slots: &Slots, warm_up: &[String]) -> io::Result<Infallible> {
-    let mut log = Log(kmsg::Reader::open()?);
+    let mut loader = Loader { log: Log(kmsg::Reader::open()?), kcov: Kcov::begin()? };
     for path in warm_up {
         let image = fs::read(path)?;
         for _ in 0..WARM_UP {
-            load(image.as_ptr(), image.len(), &mut log)?;
+            loader.load(image.as_ptr(), image.len())?;
         }
     }
     slots.set_ready();
+    let mut is_first = true;
     loop {
-        match slots.take() {
-            Some((number, image, len)) => slots.finish(number, &load(image, len, &mut log)?),
-            None => thread::sleep(PAUSE),
+        let Some((number, image, len)) = slots.take() else {
+            thread::sleep(PAUSE);
+            continue;
+        };
+        if is_first && let Some(kcov) = &mut loader.kcov {
+            // Not before: the guest is saved without a case, and what is watched is told to each copy of it.
+            kcov.watch(&slots.watched());
         }
+        is_first = false;
+        slots.finish(number, &loader.load(image, len)?);
     }
 }
 
-fn load(image: *const u8, len: usize, log: &mut Log) -> io::Result<Outcome> {
-    let begun = Instant::now();
-    // SAFETY: the kernel only reads the image, and looks itself whether it may.
-    let result = unsafe { sys::system_call(libc::SYS_init_module, &[image as i64, len as i64, c"".as_ptr() as i64]) };
-    let nanoseconds = begun.elapsed().as_nanos() as u64;
-    let left = if result == 0 { remove()? } else { 0 };
-    let is_refused = result < 0 && result != -i64::from(libc::ENOTNAM);
-    Ok(Outcome { result, nanoseconds, left, log: log.since(is_refused)? })
+/// Loads files, and gathers what becomes of each.
+struct Loader {
+    log: Log,
+    kcov: Option<Kcov>,
+}
+
+impl Loader {
+    fn load(&mut self, image: *const u8, len: usize) -> io::Result<Outcome> {
+        let args = [image as i64, len as i64, c"".as_ptr() as i64];
+        self.kcov.as_ref().inspect(|kcov| kcov.clear());
+        let begun = Instant::now();
+        // SAFETY: the kernel only reads the image, and looks itself whether it may.
+        let result = unsafe { sys::system_call(libc::SYS_init_module, &args) };
+        let nanoseconds = begun.elapsed().as_nanos() as u64;
+        let reached = self.kcov.as_mut().map_or_else(Vec::new, Kcov::reached);
+        let left = if result == 0 { remove()? } else { 0 };
+        let is_refused = result < 0 && result != -i64::from(libc::ENOTNAM);
+        Ok(Outcome { result, nanoseconds, left, log: self.log.since(is_refused)?, reached })
+    }
 }
 
 /// Removes whatever is loaded; how many modules are loaded then.

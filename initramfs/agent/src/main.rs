@@ -2,6 +2,7 @@
 
 mod campaign;
 mod jobs;
+mod kcov;
 mod outlets;
 mod spawn;
 

@@ -8,14 +8,18 @@
 //!                 BEGUN    how many the guest has taken up: when it dies, the last of them was at work
 //!                 DONE     how many have their outcome
 //!                 FAILED   the errno with which the guest gave up, which is no fault of a case
+//!                 WATCHED  how many ranges of kernel code the host wants to know of, and for each its first address and
+//!                          its length; there before the first case is
 //! PAGE + n % SLOTS * SLOT_BYTES    slot of case n:
 //!                 u64 bytes of the image | i64 result | u64 nanoseconds | u64 modules left | u64 bytes of the log
-//!                 log, at most LOG_BYTES_MAX
-//!                 at PAGE: the image, at most IMAGE_BYTES_MAX
+//!                 u64 how many instructions were reached | log, at most LOG_BYTES_MAX
+//!                 at PAGE: the image, at most IMAGE_BYTES_MAX; when the case is done, in its place what was reached in
+//!                 the ranges for the first time in this guest: u32 each, from the first range's beginning on
 //! ```
-//! Only one side writes each number. The host copies what it reads, once, and trusts no length.
+//! Only one side writes each number, but for the image's place. The host copies what it reads, once, and trusts no length.
 
 use std::{
+    ops::Range,
     ptr,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -37,6 +41,13 @@ pub const IMAGE_BYTES_MAX: usize = SLOT_BYTES - PAGE;
 /// Largest part of the kernel's log that is kept of a case, bytes.
 pub const LOG_BYTES_MAX: usize = 1024;
 
+/// How many ranges of kernel code can be watched.
+pub const RANGES_MAX: usize = 200;
+
+/// How many addresses can be handed on with one case.
+pub const REACHED_MAX: usize = IMAGE_BYTES_MAX / size_of::<u32>();
+
+const _: () = assert!(WATCHED + 8 + 16 * RANGES_MAX <= PAGE && LOG + LOG_BYTES_MAX <= PAGE);
 const _: () = assert!(PAGE + SLOTS as usize * SLOT_BYTES <= BYTES);
 
 const READY: usize = 0;
@@ -44,13 +55,15 @@ const WRITTEN: usize = 8;
 const BEGUN: usize = 16;
 const DONE: usize = 24;
 const FAILED: usize = 32;
+const WATCHED: usize = 40;
 
 const IMAGE_LEN: usize = 0;
 const RESULT: usize = 8;
 const NANOSECONDS: usize = 16;
 const LEFT: usize = 24;
 const LOG_LEN: usize = 32;
-const LOG: usize = 40;
+const REACHED: usize = 40;
+const LOG: usize = 48;
 
 /// What the kernel made of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -63,6 +76,9 @@ pub struct Outcome {
     pub left: u64,
     /// The beginning of what the kernel logged, a line for each record.
     pub log: Vec<u8>,
+    /// Watched kernel code that no case of this guest had reached before, in bytes from the first range's beginning on; at
+    /// most [`REACHED_MAX`].
+    pub reached: Vec<u32>,
 }
 
 /// One side's view of the memory.
@@ -99,6 +115,25 @@ impl Slots {
     /// The errno with which the guest has given up.
     pub fn failed(&self) -> Option<i32> {
         Some(self.word(FAILED).load(Ordering::Acquire) as i32).filter(|errno| *errno != 0)
+    }
+
+    /// The host wants to know which instructions in these ranges of the kernel's addresses cases reach; the first of them
+    /// begins lowest. Before the first case, and at most [`RANGES_MAX`].
+    pub fn watch(&self, ranges: &[Range<u64>]) {
+        let ranges = &ranges[..ranges.len().min(RANGES_MAX)];
+        for (number, range) in ranges.iter().enumerate() {
+            let [start, len] = Self::range(number);
+            self.word(start).store(range.start, Ordering::Relaxed);
+            self.word(len).store(range.end - range.start, Ordering::Relaxed);
+        }
+        self.word(WATCHED).store(ranges.len() as u64, Ordering::Release);
+    }
+
+    /// What the host wants to know of.
+    pub fn watched(&self) -> Vec<Range<u64>> {
+        let count = (self.word(WATCHED).load(Ordering::Acquire) as usize).min(RANGES_MAX);
+        let word = |offset| self.word(offset).load(Ordering::Relaxed);
+        (0..count).map(Self::range).map(|[start, len]| word(start)..word(start).saturating_add(word(len))).collect()
     }
 
     /// How many cases the guest has taken up, and how many of them have their outcome.
@@ -138,6 +173,10 @@ impl Slots {
         self.word(slot + LOG_LEN).store(len as u64, Ordering::Relaxed);
         // SAFETY: the slot's log area has that many bytes.
         unsafe { ptr::copy_nonoverlapping(outcome.log.as_ptr(), self.0.add(slot + LOG), len) };
+        let reached = &outcome.reached[..outcome.reached.len().min(REACHED_MAX)];
+        self.word(slot + REACHED).store(reached.len() as u64, Ordering::Relaxed);
+        // SAFETY: the image area has room for that many numbers, and begins at a page.
+        unsafe { ptr::copy_nonoverlapping(reached.as_ptr(), self.0.add(slot + PAGE).cast(), reached.len()) };
         self.word(DONE).store(number + 1, Ordering::Release);
     }
 
@@ -147,7 +186,16 @@ impl Slots {
         let mut log = vec![0; (word(LOG_LEN) as usize).min(LOG_BYTES_MAX)];
         // SAFETY: the slot's log area has that many bytes.
         unsafe { ptr::copy_nonoverlapping(self.0.add(Self::slot(number) + LOG), log.as_mut_ptr(), log.len()) };
-        Outcome { result: word(RESULT) as i64, nanoseconds: word(NANOSECONDS), left: word(LEFT), log }
+        let mut reached = vec![0; (word(REACHED) as usize).min(REACHED_MAX)];
+        let image = self.0.wrapping_add(Self::slot(number) + PAGE).cast();
+        // SAFETY: the image area has room for that many numbers.
+        unsafe { ptr::copy_nonoverlapping(image, reached.as_mut_ptr(), reached.len()) };
+        Outcome { result: word(RESULT) as i64, nanoseconds: word(NANOSECONDS), left: word(LEFT), log, reached }
+    }
+
+    /// Where a watched range's beginning and length stand.
+    const fn range(number: usize) -> [usize; 2] {
+        [WATCHED + 8 + 16 * number, WATCHED + 16 + 16 * number]
     }
 
     const fn slot(number: u64) -> usize {
@@ -182,10 +230,20 @@ mod tests {
             // SAFETY: the slot holds that many bytes.
             assert_eq!(unsafe { std::slice::from_raw_parts(image, len) }, [number as u8; 100]);
             assert_eq!((taken, host.progress()), (number, (number + 1, number)));
-            let outcome = Outcome { result: -8, nanoseconds: number, left: 0, log: b"why\n".into() };
+            let log = b"why\n".into();
+            let outcome = Outcome { result: -8, nanoseconds: number, left: 0, log, reached: vec![4, number as u32] };
             guest.finish(number, &outcome);
             assert_eq!((host.progress(), host.outcome(number)), ((number + 1, number + 1), outcome));
         }
+    }
+
+    #[test]
+    fn the_guest_learns_what_is_watched() {
+        let (_memory, [host, guest]) = sides();
+        assert_eq!(guest.watched(), []);
+        let ranges = [0xffff_ffff_8100_0000..0xffff_ffff_8100_0040, 0xffff_ffff_8200_0000..0xffff_ffff_8200_0001];
+        host.watch(&ranges);
+        assert_eq!(guest.watched(), ranges);
     }
 
     #[test]
@@ -194,6 +252,10 @@ mod tests {
         host.put(0, &vec![1; 2 * IMAGE_BYTES_MAX]);
         assert_eq!(guest.take().unwrap().2, IMAGE_BYTES_MAX);
         guest.word(Slots::slot(0) + LOG_LEN).store(u64::MAX, Ordering::Relaxed);
-        assert_eq!(host.outcome(0).log.len(), LOG_BYTES_MAX);
+        guest.word(Slots::slot(0) + REACHED).store(u64::MAX, Ordering::Relaxed);
+        let outcome = host.outcome(0);
+        assert_eq!((outcome.log.len(), outcome.reached.len()), (LOG_BYTES_MAX, REACHED_MAX));
+        host.word(WATCHED).store(u64::MAX, Ordering::Relaxed);
+        assert_eq!(guest.watched().len(), RANGES_MAX);
     }
 }
