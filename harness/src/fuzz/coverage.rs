@@ -21,7 +21,7 @@ use crate::{
 /// Files of the kernel's source, and functions of each. `System.map` does not say which function is of which file, but the
 /// linker puts those of a file side by side, and those of a folder: so all count that lie between the first and the last one
 /// named here. Not every kernel has all of them (5.10 to 7.3; static ones may be inlined).
-const SOURCES: [(&str, &[&str]); 18] = [
+const SOURCES: [(&str, &[&str]); 17] = [
     // The first and the last in the linker's order, with and without decompression, checksums and statistics.
     (
         "kernel/module",
@@ -37,7 +37,6 @@ const SOURCES: [(&str, &[&str]); 18] = [
     ),
     ("kernel/params.c", &["module_attr_show", "param_set_byte", "parse_args", "module_destroy_params"]),
     ("kernel/module_signature.c", &["mod_check_sig"]),
-    ("kernel/extable.c", &["search_module_extables", "sort_extable"]),
     ("lib/extable.c", &["cmp_ex_sort", "sort_extable", "trim_init_extable", "search_extable"]),
     ("lib/bug.c", &["module_bug_finalize", "module_bug_cleanup"]),
     ("lib/dynamic_debug.c", &["ddebug_add_module", "ddebug_module_notify", "ddebug_remove_module"]),
@@ -161,7 +160,7 @@ fn symbols(map: &str) -> Vec<Function> {
 /// Which function has this name, apart from what the compiler has put behind it (`.isra.0`); None if several do.
 fn only(symbols: &[Function], name: &str) -> Option<usize> {
     let is_it = |symbol: &Function| match symbol.name.strip_prefix(name) {
-        Some(rest) => rest.is_empty() || rest.starts_with('.') && rest != ".cold",
+        Some(rest) => rest.is_empty() || rest.starts_with('.') && !rest.ends_with(".cold"),
         None => false,
     };
     let mut found = symbols.iter().enumerate().filter(|(_, symbol)| is_it(symbol));
