@@ -199,8 +199,8 @@ fn answer_of(vm: &mut Vm) -> Answer {
         Some(None) => "hang".into(),
         None => event.title.clone(),
     };
-    // The loader calls a module's init through this one.
-    let ran = event.module.is_some() || event.lines.iter().any(|line| line.contains("do_one_initcall"));
+    // The loader calls a module's init through this one. A stack that ran over does not reach down to it.
+    let ran = event.is_in_a_module() || event.lines.iter().any(|line| line.contains("do_one_initcall"));
     if ran { Answer::Ran(title) } else { Answer::Crashed(title) }
 }
 
