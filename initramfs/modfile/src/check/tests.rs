@@ -277,6 +277,18 @@ fn of_two_relocations_the_first_that_the_loader_comes_to_decides() {
 }
 
 #[test]
+fn the_loader_goes_on_behind_a_symbol_that_it_refuses() {
+    let file = with(|writer| {
+        writer.symbol("", STB_GLOBAL, 0, 0);
+        writer.symbol("nowhere", STB_GLOBAL, 0x3a70, 0);
+    });
+    let later = |series| format!("{series} reject symbol-section");
+    let mut expected = vec!["5.10 danger symbol-section".to_string()];
+    expected.extend(Series::KNOWN.into_iter().skip(1).map(later));
+    assert_eq!(verdicts(&file), expected);
+}
+
+#[test]
 fn struct_module_is_what_the_kernel_takes_it_for() {
     let size = |known: u64| {
         let module = StructModule { size: known, init: Some(128), exit: None };
