@@ -83,7 +83,7 @@ impl Rule {
         let effect = match *effect {
             Passes => return None,
             // One line stands for all that is wrong with the headers.
-            Effect::Rejects { errno, .. } if series < V5_17 && *stage <= Stage::Names => {
+            Effect::Rejects { errno, log } if series < V5_17 && *stage <= Stage::Names && !log.is_empty() => {
                 Effect::Rejects { errno, log: "Module has invalid ELF structures" }
             }
             effect => effect,
