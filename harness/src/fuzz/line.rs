@@ -200,8 +200,11 @@ fn answer_of(vm: &mut Vm) -> Answer {
         Some(None) => "hang".into(),
         None => event.title.clone(),
     };
-    // The loader calls a module's init through this one. A stack that ran over does not reach down to it.
-    let ran = event.is_in_a_module() || event.lines.iter().any(|line| line.contains("do_one_initcall"));
+    // The loader calls a module's init through do_one_initcall(). A stack that ran over does not reach down to it, and code
+    // that takes one value too many from it returns past it.
+    let ran = event.is_in_a_module()
+        || event.function.as_deref() == Some("do_init_module")
+        || event.lines.iter().any(|line| line.contains("do_one_initcall"));
     match ran {
         // Where such a stack came to its end is chance.
         true if event.kind == Kind::StackOverflow => Answer::Ran("BUG: stack guard page was hit".into()),
