@@ -12,7 +12,7 @@
 //!                          its length; there before the first case is
 //! PAGE + n % SLOTS * SLOT_BYTES    slot of case n:
 //!                 u64 bytes of the image | i64 result | u64 nanoseconds | u64 modules left | u64 bytes of the log
-//!                 u64 how many instructions were reached | log, at most LOG_BYTES_MAX
+//!                 u64 how many addresses were reached | log, to the end of the page
 //!                 at PAGE: the image, at most IMAGE_BYTES_MAX; when the case is done, in its place what was reached in
 //!                 the ranges for the first time in this guest: u32 each, from the first range's beginning on
 //! ```
@@ -38,8 +38,9 @@ pub const BYTES: usize = 16 << 20;
 /// Largest file that a case can have, bytes.
 pub const IMAGE_BYTES_MAX: usize = SLOT_BYTES - PAGE;
 
-/// Largest part of the kernel's log that is kept of a case, bytes.
-pub const LOG_BYTES_MAX: usize = 1024;
+/// Largest part of the kernel's log that is kept of a case, bytes: a warning with its call trace fits, and the line after it
+/// that says what the refusal is for.
+pub const LOG_BYTES_MAX: usize = PAGE - LOG;
 
 /// How many ranges of kernel code can be watched.
 pub const RANGES_MAX: usize = 200;
@@ -47,7 +48,7 @@ pub const RANGES_MAX: usize = 200;
 /// How many addresses can be handed on with one case.
 pub const REACHED_MAX: usize = IMAGE_BYTES_MAX / size_of::<u32>();
 
-const _: () = assert!(WATCHED + 8 + 16 * RANGES_MAX <= PAGE && LOG + LOG_BYTES_MAX <= PAGE);
+const _: () = assert!(WATCHED + 8 + 16 * RANGES_MAX <= PAGE);
 const _: () = assert!(PAGE + SLOTS as usize * SLOT_BYTES <= BYTES);
 
 const READY: usize = 0;

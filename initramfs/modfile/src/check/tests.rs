@@ -94,12 +94,16 @@ fn each_field_of_the_header_that_is_looked_at_is_enoexec() {
 
 #[test]
 fn the_errno_and_the_words_in_the_log_are_those_of_the_series() {
-    let told = |series: Series| match check(&patched(0x10, &[2, 0]), series) {
+    let told = |file: &[u8], series| match check(file, series) {
         Verdict::Reject(Finding { effect: Effect::Rejects { errno, log }, .. }) => (errno_name(errno), log),
         other => panic!("{other:?}"),
     };
-    assert_eq!(told(Series::new(5, 10)), ("ENOEXEC", "Module has invalid ELF structures"));
-    assert_eq!(told(Series::new(6, 1)), ("ENOEXEC", "Invalid ELF header type"));
+    let (old, new) = (Series::new(5, 10), Series::new(6, 1));
+    let other_type = patched(0x10, &[2, 0]);
+    assert_eq!(told(&other_type, old), ("ENOEXEC", "Module has invalid ELF structures"));
+    assert_eq!(told(&other_type, new), ("ENOEXEC", "Invalid ELF header type"));
+    // Nothing is said of a file that is no file of a module's size.
+    assert_eq!([old, new].map(|series| told(&sound()[..55], series)), [("ENOEXEC", ""); 2]);
 }
 
 #[test]
@@ -274,6 +278,18 @@ fn of_two_relocations_the_first_that_the_loader_comes_to_decides() {
         writer.relocations(".rela2", data, &[relocation(0, R_32)]);
     });
     all_say(&file, "danger relocation-outside");
+}
+
+#[test]
+fn the_loader_goes_on_behind_a_symbol_that_it_refuses() {
+    let file = with(|writer| {
+        writer.symbol("", STB_GLOBAL, 0, 0);
+        writer.symbol("nowhere", STB_GLOBAL, 0x3a70, 0);
+    });
+    let later = |series| format!("{series} reject symbol-section");
+    let mut expected = vec!["5.10 danger symbol-section".to_string()];
+    expected.extend(Series::KNOWN.into_iter().skip(1).map(later));
+    assert_eq!(verdicts(&file), expected);
 }
 
 #[test]
