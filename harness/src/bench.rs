@@ -3,6 +3,7 @@
 
 pub mod boot;
 pub mod case;
+pub mod guidance;
 pub mod memory;
 pub mod modutils;
 

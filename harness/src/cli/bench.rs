@@ -7,8 +7,9 @@ use clap::{Subcommand, ValueEnum as _};
 
 use super::{Global, columns, select};
 use crate::{
-    bench::{boot, case, median, memory, modutils},
+    bench::{boot, case, guidance, median, memory, modutils},
     error::Result,
+    fuzz::{self, case::Region},
     machine::Machine,
 };
 
@@ -41,6 +42,21 @@ pub(super) enum Command {
         #[arg(short = 'n', long, default_value_t = 11)]
         rounds: usize,
     },
+    /// Guided campaigns beside unguided ones, as many cases each: how much of the loader they reach
+    Guidance {
+        /// A kernel with KCOV
+        #[arg(short, long, value_name = "KERNEL", default_value = "6.12-kasan")]
+        kernel: String,
+        /// What of the modules is broken
+        #[arg(long, value_enum, default_value = "any")]
+        region: Region,
+        /// How many cases each
+        #[arg(long, value_name = "N", default_value_t = 1024)]
+        cases: u64,
+        /// How many seeds, from 1 on
+        #[arg(short = 'n', long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=guidance::ROUNDS_MAX))]
+        rounds: u64,
+    },
     /// Our module tools beside the real kmod, on all modules of a kernel
     Modutils {
         /// How often each
@@ -59,6 +75,9 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
         }
         Command::Memory { kernels, filters } => return global.bench_memory(kernels, filters),
         Command::Case { kernels, rounds } => global.bench_case(kernels, *rounds)?,
+        Command::Guidance { kernel, region, cases, rounds } => {
+            global.bench_guidance(kernel, *region, *cases, *rounds)?;
+        }
         Command::Boot { kernels, rounds } => global.bench_boot(kernels, *rounds)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -87,6 +106,22 @@ impl Global {
         for name in columns(&self.catalog()?, kernels)? {
             println!("{}", case::row(&name, &case::runs(&name, &options, rounds)?));
         }
+        Ok(())
+    }
+
+    fn bench_guidance(&self, kernel: &str, region: Region, cases: u64, rounds: u64) -> Result<()> {
+        let rig = self.rig()?;
+        let mut options = fuzz::Options::new(kernel, region);
+        options.cases = cases;
+        println!("{kernel}, {region}, {cases} cases each\n{}", guidance::HEADING);
+        let mut pairs = Vec::new();
+        for seed in 1..=rounds {
+            options.seed = seed;
+            let pair = guidance::pair(&rig, &options)?;
+            println!("{}", guidance::row(&pair));
+            pairs.push(pair);
+        }
+        println!("{}", guidance::summary(&pairs));
         Ok(())
     }
 

@@ -4,7 +4,6 @@ use std::{
     fs,
     path::PathBuf,
     process::ExitCode,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -153,21 +152,16 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
 }
 
 fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
-    let no_end = Duration::from_secs(u64::from(u32::MAX));
     let guided = if args.guided { "-guided" } else { "" };
     let folder = format!("{}-{}-{}{guided}", args.kernel.replace('/', "_"), args.region, args.seed);
     let place = args.place.clone().unwrap_or_else(|| PathBuf::from(PLACE).join(folder));
-    let options = Options {
-        kernel: args.kernel.clone(),
-        region: args.region,
-        seed: args.seed,
-        time: args.time.unwrap_or(if args.cases.is_some() { no_end } else { Duration::from_secs(60) }),
-        cases: args.cases.unwrap_or(u64::MAX / 2),
-        workers: args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1),
-        place: place.clone(),
-        go_on: args.go_on,
-        guided: args.guided,
-    };
+    let mut options = Options::new(&args.kernel, args.region);
+    (options.seed, options.guided, options.go_on, options.place) = (args.seed, args.guided, args.go_on, place.clone());
+    options.cases = args.cases.unwrap_or(options.cases);
+    options.workers = args.workers.unwrap_or(options.workers).max(1);
+    if args.time.is_some() || args.cases.is_none() {
+        options.time = args.time.unwrap_or(Duration::from_secs(60));
+    }
     let rig = global.rig()?;
     let mut campaign = Campaign::prepare(&rig, options)?;
     let result = campaign.run(display(&rig.store.progress));

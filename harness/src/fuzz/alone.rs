@@ -34,7 +34,7 @@ impl Alone<'_> {
     pub fn load(&self, image: Vec<u8>) -> Result<(Answer, String)> {
         let ours = check::check(&image, self.target);
         let mut line = Line::new(self.host, self.snapshot, &[]);
-        line.push(Pending { index: 0, recipe: None, image, ours });
+        line.push(Pending { index: 0, made: None, image, ours });
         loop {
             if let Some(answered) = line.turn()?.pop() {
                 return Ok((answered.answer, line.last_words));

@@ -144,12 +144,30 @@ impl Bases {
     pub fn change_again(&self, base: &str, change: Change, chance: &mut Chance) -> Result<Change> {
         let base = self.base(base)?;
         match change {
-            Change::Number(place, _) => match base.part_of(place) {
-                Some(part) => Ok(Change::Number(place, base.value(place, part, chance))),
-                None => Err(Error::new(format!("place {place} of {} is not in {}", base.name, self.region))),
-            },
+            Change::Number(place, _) => Ok(Change::Number(place, base.value(place, base.part_of(place)?, chance))),
             Change::Cut(_) => Ok(base.cut(chance)),
         }
+    }
+
+    /// The same change at another place of the same kind.
+    ///
+    /// # Errors
+    /// No module has that name, or not so many places.
+    pub fn change_alike(&self, base: &str, change: Change, chance: &mut Chance) -> Result<Change> {
+        let base = self.base(base)?;
+        match change {
+            Change::Number(place, value) => Ok(Change::Number(base.alike(place, base.part_of(place)?, chance), value)),
+            Change::Cut(_) => Ok(base.cut(chance)),
+        }
+    }
+
+    /// What is changed by a change, whichever of its kind: `Sections sh_type`.
+    pub fn kind(&self, base: &str, change: Change) -> String {
+        let place = match change {
+            Change::Number(place, _) => self.base(base).ok().and_then(|base| base.places.get(place)),
+            Change::Cut(_) => None,
+        };
+        place.map_or_else(|| "length".into(), |place| format!("{:?} {}", place.region, place.field))
     }
 
     fn base(&self, name: &str) -> Result<&Base> {
@@ -176,8 +194,18 @@ impl Base {
         Self { name: module.name.clone(), bytes: Arc::clone(&module.bytes), places, parts }
     }
 
-    fn part_of(&self, place: usize) -> Option<&[usize]> {
-        self.parts.iter().find(|part| part.binary_search(&place).is_ok()).map(Vec::as_slice)
+    /// The places of the part of the file that a place is in.
+    fn part_of(&self, place: usize) -> Result<&[usize]> {
+        let part = self.parts.iter().find(|part| part.binary_search(&place).is_ok());
+        part.map(Vec::as_slice)
+            .ok_or_else(|| Error::new(format!("place {place} of {} is in another region", self.name)))
+    }
+
+    /// Any place with a field of the same name.
+    fn alike(&self, place: usize, part: &[usize], chance: &mut Chance) -> usize {
+        let field = self.places[place].field;
+        let alike: Vec<usize> = part.iter().copied().filter(|other| self.places[*other].field == field).collect();
+        *chance.one_of(&alike)
     }
 
     fn cut(&self, chance: &mut Chance) -> Change {
@@ -206,12 +234,7 @@ impl Base {
             8 => Value::Other(chance.below(256)),
             9 => Value::Other(chance.below(2 * self.bytes.len() as u64)),
             10 => Value::Other(chance.number()),
-            _ => {
-                let field = self.places[place].field;
-                let alike: Vec<usize> =
-                    part.iter().copied().filter(|other| self.places[*other].field == field).collect();
-                Value::Other(self.places[*chance.one_of(&alike)].get(&self.bytes).unwrap_or_default())
-            }
+            _ => Value::Other(self.places[self.alike(place, part, chance)].get(&self.bytes).unwrap_or_default()),
         }
     }
 }

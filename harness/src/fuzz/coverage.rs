@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     ops::Range,
+    time::Duration,
 };
 
 use modrig_agent::slots::RANGES_MAX;
@@ -169,14 +170,25 @@ fn only(symbols: &[Function], name: &str) -> Option<usize> {
 }
 
 /// What cases have reached of what counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Addresses, one for each basic block.
     pub blocks: BTreeSet<u64>,
     /// The functions that they are in.
     pub functions: BTreeSet<String>,
-    /// How many blocks were reached after so many cases, whenever that had become more.
-    pub growth: Vec<(u64, u64)>,
+    /// Whenever it had become more.
+    pub growth: Vec<Point>,
+}
+
+/// How much was reached when.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Cases by then.
+    pub cases: u64,
+    /// Time of the campaign by then.
+    pub seconds: f64,
+    /// How many blocks.
+    pub blocks: u64,
 }
 
 impl Coverage {
@@ -195,11 +207,11 @@ impl Coverage {
         (self.blocks.len() - before) as u64
     }
 
-    /// So many cases have given what is known now.
-    pub fn note(&mut self, cases: u64) {
+    /// So many cases have given what is known now, in this time.
+    pub fn note(&mut self, cases: u64, time: Duration) {
         let blocks = self.blocks.len() as u64;
-        if self.growth.last().is_none_or(|(_, last)| *last < blocks) {
-            self.growth.push((cases, blocks));
+        if self.growth.last().is_none_or(|last| last.blocks < blocks) {
+            self.growth.push(Point { cases, seconds: time.as_secs_f64(), blocks });
         }
     }
 }
@@ -251,11 +263,12 @@ mod tests {
         let mut add = |cases, at: &[u64]| {
             let at: Vec<u64> = at.iter().map(|at| 0xffff_ffff_8100_0000 + at).collect();
             let new = coverage.add(&at, &filter);
-            coverage.note(cases);
+            coverage.note(cases, Duration::from_secs(cases));
             new
         };
         assert_eq!([add(32, &[0x105, 0x185, 0x10]), add(64, &[0x185]), add(96, &[0x185, 0x305])], [2, 0, 1]);
-        assert_eq!(coverage.growth, [(32, 2), (96, 3)]);
+        let point = |cases, seconds, blocks| Point { cases, seconds, blocks };
+        assert_eq!(coverage.growth, [point(32, 32.0, 2), point(96, 96.0, 3)]);
         assert_eq!(coverage.functions.len(), 3);
     }
 }

@@ -1,81 +1,175 @@
-//! A guided campaign: cases that reached what none before them had are kept, and changed further.
+//! A guided campaign: cases that reached what none before them had are kept, and changed further; what is changed is what has
+//! brought something before.
+//!
+//! Both choices are of the same kind: of some that chance has picked, the one with the best yield so far is taken. What was
+//! tried little counts as good, so that nothing is given up before it was tried, and what never brings anything, such as a
+//! find that is refused at the first look, is left alone soon.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     base::Bases,
-    change::{Chance, Recipe},
+    change::{Chance, Change, Recipe},
 };
 use crate::error::Result;
 
 /// Changes that a case has at most: what is found is made small by trying all parts of it.
 const CHANGES_MAX: usize = 5;
 
-/// Of so many cases one is not made of another, so that the campaign never narrows down to what it has.
+/// One case in so many is made as if nothing were known, so that the campaign never narrows down to what it has.
 const FRESH: u64 = 4;
+
+/// How many are compared for each choice.
+const PICKED: usize = 4;
+
+/// What became of cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Yield {
+    /// How many there were.
+    cases: u32,
+    /// How many of them reached something new.
+    found: u32,
+}
+
+impl Yield {
+    /// Hundredths of the part that found something, as if one had before the first.
+    fn rate(self) -> u32 {
+        100 * (self.found + 1) / (self.cases + 1)
+    }
+}
 
 /// A case that reached something new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Find {
-    /// What it is.
-    pub recipe: Recipe,
-    /// How many basic blocks no case before it had reached.
-    pub new: u64,
-    /// How many cases were made of it.
-    pub children: u64,
+struct Find {
+    recipe: Recipe,
+    /// Of the cases that were made of it.
+    children: Yield,
 }
 
-/// What a guided campaign has found.
+/// What a guided campaign has learned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Corpus(Vec<Find>);
+pub struct Corpus {
+    finds: Vec<Find>,
+    /// Of the cases in which something of a kind was changed.
+    kinds: BTreeMap<String, Yield>,
+}
+
+/// A case that was made, and of which find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// What it is.
+    pub recipe: Recipe,
+    parent: Option<usize>,
+}
 
 impl Corpus {
-    /// Whether nothing was found, as in a campaign that is not guided.
+    /// Whether nothing was learned, as in a campaign that is not guided.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.kinds.is_empty()
     }
 
-    /// A case has reached so many new blocks.
-    pub fn add(&mut self, recipe: Recipe, new: u64) {
-        self.0.push(Find { recipe, new, children: 0 });
-    }
-
-    /// The next case: a find with something more or something else, or now and then one of its own.
+    /// The next case.
     ///
     /// # Errors
     /// A find is of other modules than these.
-    pub fn next(&mut self, bases: &Bases, chance: &mut Chance) -> Result<Recipe> {
-        if self.is_empty() || chance.below(FRESH) == 0 {
-            return Ok(bases.fresh(chance));
+    pub fn next(&self, bases: &Bases, chance: &mut Chance) -> Result<Made> {
+        if self.finds.is_empty() || chance.below(FRESH) == 0 {
+            return Ok(Made { recipe: bases.fresh(chance), parent: None });
         }
-        let parent = self.choose(chance);
-        self.0[parent].children += 1;
-        let mut recipe = self.0[parent].recipe.clone();
-        let count = recipe.changes.len() as u64;
+        let picked = (0..PICKED).map(|_| chance.below(self.finds.len() as u64) as usize);
+        let parent = picked.max_by_key(|find| self.finds[*find].children.rate());
+        let mut recipe = parent.map_or_else(|| bases.fresh(chance), |find| self.finds[find].recipe.clone());
+        let count = recipe.changes.len();
+        let which = chance.below(count as u64) as usize;
         match chance.below(8) {
-            0..4 if recipe.changes.len() < CHANGES_MAX => {
-                recipe.changes.push(bases.change(&recipe.base, chance)?);
-            }
-            4 => {
-                let other = &chance.one_of(&self.0).recipe;
-                if other.base == recipe.base {
-                    recipe.changes.extend(&other.changes);
-                    recipe.changes.truncate(CHANGES_MAX);
-                }
-            }
-            5 if count > 1 => drop(recipe.changes.remove(chance.below(count) as usize)),
-            _ => {
-                let change = &mut recipe.changes[chance.below(count) as usize];
-                *change = bases.change_again(&recipe.base, *change, chance)?;
-            }
+            0..3 if count < CHANGES_MAX => recipe.changes.push(self.change(bases, &recipe.base, chance)?),
+            3 if count > 1 => drop(recipe.changes.remove(which)),
+            4..6 => recipe.changes[which] = bases.change_alike(&recipe.base, recipe.changes[which], chance)?,
+            _ => recipe.changes[which] = bases.change_again(&recipe.base, recipe.changes[which], chance)?,
         }
-        Ok(recipe)
+        Ok(Made { recipe, parent })
     }
 
-    /// Of two finds the one that was less often changed.
-    fn choose(&self, chance: &mut Chance) -> usize {
-        let mut any = || chance.below(self.0.len() as u64) as usize;
-        let (one, other) = (any(), any());
-        if self.0[one].children <= self.0[other].children { one } else { other }
+    /// One more change, of a kind that has brought something.
+    fn change(&self, bases: &Bases, base: &str, chance: &mut Chance) -> Result<Change> {
+        let picked = (0..PICKED).map(|_| bases.change(base, chance)).collect::<Result<Vec<_>>>()?;
+        let rate = |change: &Change| self.kinds.get(&bases.kind(base, *change)).copied().unwrap_or_default().rate();
+        Ok(picked.into_iter().max_by_key(rate).expect("some were picked"))
+    }
+
+    /// A case has reached so many new blocks, or none.
+    pub fn learn(&mut self, bases: &Bases, made: Made, new: u64) {
+        let found = u32::from(new > 0);
+        let learn = |of: &mut Yield| (of.cases, of.found) = (of.cases + 1, of.found + found);
+        if let Some(parent) = made.parent.and_then(|find| self.finds.get_mut(find)) {
+            learn(&mut parent.children);
+        }
+        for change in &made.recipe.changes {
+            learn(self.kinds.entry(bases.kind(&made.recipe.base, *change)).or_default());
+        }
+        if new > 0 {
+            self.finds.push(Find { recipe: made.recipe, children: Yield::default() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use modfile::write::Module;
+
+    use super::*;
+    use crate::{fuzz::case::Region, module::GuestModule};
+
+    fn bases(region: Region) -> Bases {
+        let module = Module::new("m").modinfo("license", "GPL").exports("given").needs("taken");
+        Bases::new(region, [GuestModule { name: "m".into(), bytes: module.build().into() }].iter()).unwrap()
+    }
+
+    /// What a campaign makes of its chance, when every case that `finds` something is kept.
+    fn cases(region: Region, finds: impl Fn(&Recipe) -> bool) -> (Corpus, Vec<Made>) {
+        let (bases, mut corpus) = (bases(region), Corpus::default());
+        let made = (0..2000).map(|index| {
+            let made = corpus.next(&bases, &mut Chance::new(1, index)).unwrap();
+            corpus.learn(&bases, made.clone(), u64::from(finds(&made.recipe)));
+            made
+        });
+        let made = made.collect();
+        (corpus, made)
+    }
+
+    #[test]
+    fn every_case_can_be_made_and_has_few_changes() {
+        let (corpus, made) = cases(Region::Any, |recipe| recipe.changes.len() % 2 == 0);
+        for case in &made {
+            assert!((1..=CHANGES_MAX).contains(&case.recipe.changes.len()), "{}", case.recipe);
+            bases(Region::Any).make(&case.recipe).unwrap();
+        }
+        assert!(made.iter().any(|case| case.recipe.changes.len() == CHANGES_MAX));
+        let text = serde_json::to_string(&corpus).unwrap();
+        assert_eq!(serde_json::from_str::<Corpus>(&text).unwrap(), corpus);
+    }
+
+    #[test]
+    fn what_brings_something_is_done_more_often() {
+        let kind = |case: &Made| bases(Region::Any).kind("m", case.recipe.changes[0]);
+        let share = |finds: fn(&Recipe) -> bool| {
+            let (_, made) = cases(Region::Any, finds);
+            made.iter().filter(|case| kind(case) == "Sections sh_type").count()
+        };
+        let (some, none) =
+            (share(|recipe| bases(Region::Any).kind("m", recipe.changes[0]) == "Sections sh_type"), share(|_| false));
+        assert!(some > 5 * none, "{some} {none}");
+    }
+
+    #[test]
+    fn what_brings_nothing_is_left_alone() {
+        // The first finds something, and never a child of it.
+        let seen = std::cell::Cell::new(0);
+        let (corpus, made) = cases(Region::Any, |_| seen.replace(seen.get() + 1) < 10);
+        let children = |find| made.iter().filter(|case| case.parent == Some(find)).count();
+        let all: Vec<usize> = (0..corpus.finds.len()).map(children).collect();
+        assert!(all.iter().max() < Some(&(2 * 2000 / all.len())), "{all:?}");
     }
 }

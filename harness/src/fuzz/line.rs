@@ -9,7 +9,7 @@ use std::{
 use modfile::check::Verdict;
 use modrig_agent::slots::SLOTS;
 
-use super::{change::Recipe, judge::Answer};
+use super::{guide::Made, judge::Answer};
 use crate::{
     error::{Blame, Error, Result},
     triage::Kind,
@@ -30,8 +30,8 @@ const DEATHS_MAX: u32 = 20;
 pub struct Pending {
     /// Its number.
     pub index: u64,
-    /// What was done, where that does not follow from the number.
-    pub recipe: Option<Recipe>,
+    /// What was done, and why, where that does not follow from the number.
+    pub made: Option<Made>,
     /// The module's file.
     pub image: Vec<u8>,
     /// Our verdict on it.

@@ -34,8 +34,9 @@ use self::{
     alone::Alone,
     base::{Bases, Broken},
     case::{CaseId, Region, Which},
-    change::{Chance, Recipe},
+    change::Chance,
     coverage::{Coverage, Filter},
+    guide::Made,
     judge::Answer,
     line::{Answered, Line, Pending},
     state::State,
@@ -138,6 +139,23 @@ pub struct Options {
     pub guided: bool,
 }
 
+impl Options {
+    /// Without an end, with a guest for each processor, in the current folder.
+    pub fn new(kernel: &str, region: Region) -> Self {
+        Self {
+            kernel: kernel.to_owned(),
+            region,
+            seed: 1,
+            time: Duration::from_secs(u64::from(u32::MAX)),
+            cases: u64::MAX / 2,
+            workers: thread::available_parallelism().map_or(1, usize::from),
+            place: PathBuf::new(),
+            go_on: false,
+            guided: false,
+        }
+    }
+}
+
 /// What a campaign does at the moment, for whoever looks on.
 #[derive(Debug, Clone, Copy)]
 pub enum Now<'a> {
@@ -215,6 +233,17 @@ impl<'a> Campaign<'a> {
     /// # Errors
     /// The rig fails, or what is known cannot be written. What is known by then is kept.
     pub fn run(&mut self, mut show: impl FnMut(Now<'_>)) -> Result<State> {
+        let state = self.cases(&mut show)?;
+        let confirmed = self.confirm(state, &mut show)?;
+        confirmed.write(&self.options.place)?;
+        Ok(confirmed)
+    }
+
+    /// The same, and nothing is confirmed.
+    ///
+    /// # Errors
+    /// As [`Campaign::run`].
+    pub fn cases(&mut self, mut show: impl FnMut(Now<'_>)) -> Result<State> {
         self.begun = Instant::now();
         // Before anything runs: a folder that cannot be written is noticed now.
         self.state().write(&self.options.place)?;
@@ -227,9 +256,8 @@ impl<'a> Campaign<'a> {
         });
         let state = self.state();
         // A run that was stopped keeps what it has, and says why it stopped.
-        let result = result.and_then(|()| interrupt::check()).and_then(|()| self.confirm(state.clone(), &mut show));
-        let known = result.as_ref().map_or(&state, |confirmed| confirmed);
-        known.write(&self.options.place).and(result)
+        state.write(&self.options.place).and(result).and_then(|()| interrupt::check())?;
+        Ok(state)
     }
 
     /// Until the workers are done: shows what is known, and writes it down now and then.
@@ -335,18 +363,18 @@ impl<'a> Campaign<'a> {
     fn pending(&self, index: u64) -> Result<Pending> {
         let Options { region, seed, guided, .. } = self.options;
         let bases = &self.setup.bases;
-        let recipe = match guided {
+        let made = match guided {
             true => Some(self.lock().state.corpus.next(bases, &mut Chance::new(seed, index))?),
             false => None,
         };
-        let image = match &recipe {
-            Some(recipe) => bases.make(recipe)?.image,
+        let image = match &made {
+            Some(made) => bases.make(&made.recipe)?.image,
             None => {
                 let which = Which::Number { seed, index, only: Vec::new() };
                 bases.case(&CaseId { kernel: String::new(), region, which })?.image
             }
         };
-        Ok(Pending { index, recipe, ours: check::check(&image, self.setup.target), image })
+        Ok(Pending { index, made, ours: check::check(&image, self.setup.target), image })
     }
 
     fn finish(&self, number: u64, piece: Piece, restores: &mut Vec<Duration>) {
@@ -355,11 +383,11 @@ impl<'a> Campaign<'a> {
         state.tally.merge(piece.tally);
         state.done.add(number);
         if let (Some(coverage), Some(filter)) = (&mut state.coverage, &self.setup.filter) {
-            for (recipe, reached) in piece.reached {
+            for (made, reached) in piece.reached {
                 let new = coverage.add(&reached, filter);
-                recipe.filter(|_| new > 0).into_iter().for_each(|recipe| state.corpus.add(recipe, new));
+                made.into_iter().for_each(|made| state.corpus.learn(&self.setup.bases, made, new));
             }
-            coverage.note(state.tally.cases());
+            coverage.note(state.tally.cases(), self.earlier + self.begun.elapsed());
         }
         for restore in restores.drain(..) {
             *state.restores.entry(restore.as_millis() as u64).or_default() += 1;
@@ -371,15 +399,14 @@ impl<'a> Campaign<'a> {
 #[derive(Debug, Default)]
 struct Piece {
     tally: Tally,
-    /// Of those that were the first in their guest to reach something, what that was.
-    reached: Vec<(Option<Recipe>, Vec<u64>)>,
+    /// What each of them was the first in its guest to reach; how it was made, in a guided campaign.
+    reached: Vec<(Option<Made>, Vec<u64>)>,
 }
 
 impl Piece {
     fn add(&mut self, Answered { case, answer, reached }: Answered) {
-        if !reached.is_empty() {
-            self.reached.push((case.recipe.clone(), reached));
-        }
-        self.tally.add(Row { index: case.index, recipe: case.recipe, ours: case.ours, kernel: answer });
+        let recipe = case.made.as_ref().map(|made| made.recipe.clone());
+        self.tally.add(Row { index: case.index, recipe, ours: case.ours, kernel: answer });
+        self.reached.push((case.made, reached));
     }
 }
