@@ -8,7 +8,7 @@ mod desk;
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use common::KERNEL;
-use desk::{Desk, eventually, run, start};
+use desk::{Desk, eventually, run, skip, start};
 use modrig::fuzz::{
     case::Region,
     judge::{Answer, Class},
@@ -141,4 +141,52 @@ fn restores_are_fast() {
     let median = state(&desk).restore_ms().unwrap();
     // 60 ms on a quiet machine; others may be at work on this one.
     assert!(Duration::from_millis(median) < Duration::from_secs(1), "{median} ms");
+}
+
+/// A kernel that tells what a case reaches.
+const COVERED: &str = "6.12-kasan";
+
+#[test]
+fn a_kernel_that_does_not_tell_what_is_reached_cannot_guide() {
+    let desk = Desk::new();
+    run(campaign(&desk, &["--cases", "1", "--guided"])).ends(2, &["6.1 does not tell", "modrig kernels build"]);
+}
+
+#[test]
+fn a_case_that_is_told_in_full_is_made_and_loaded() {
+    let desk = Desk::new();
+    let case = format!("{KERNEL}/headers/accepted/0=0x1+4=more");
+    let said = ["Header 0/0 EI_MAG: 0x464c457f -> 0x1", "e_type: 0x1 -> 0x2", "the kernel: ENOEXEC"];
+    run(desk.modrig(&["fuzz", "case", &case, "--run"])).ends(0, &said);
+    let nowhere = format!("{KERNEL}/headers/accepted/999999=max");
+    run(desk.modrig(&["fuzz", "case", &nowhere])).ends(2, &["accepted has ", "is of another build"]);
+}
+
+#[test]
+fn a_guided_campaign_knows_what_it_reached_and_goes_on_with_it() {
+    let desk = Desk::new();
+    if !run(desk.modrig(&["doctor"])).out.contains(&format!("{COVERED} is here")) {
+        return skip(&format!("`modrig kernels build {COVERED}` was not run"));
+    }
+    let place = desk.path("guided");
+    let guided = |args: &[&str]| {
+        let mut command = desk.modrig(&["fuzz", "kernel", "-k", COVERED, "--region", "headers", "--place"]);
+        command.arg(&place).args(args);
+        command
+    };
+    ends(guided(&["--guided", "--cases", "64"]), &["64 cases", " blocks in "]);
+    let first = State::read(&place).unwrap();
+    let reached = first.coverage.as_ref().unwrap();
+    assert!(reached.functions.contains("load_module") && reached.blocks.len() > 500, "{}", reached.blocks.len());
+    assert!(!reached.functions.contains("vprintk"), "only the loader counts");
+    run(guided(&["--continue", "--cases", "96"])).ends(2, &["is not this one"]);
+
+    ends(guided(&["--guided", "--continue", "--cases", "256", "--workers", "1"]), &["256 cases"]);
+    let second = State::read(&place).unwrap();
+    assert!(second.coverage.as_ref().unwrap().blocks.is_superset(&reached.blocks));
+    assert_ne!(second.corpus, first.corpus);
+    // Whatever a case was made of, its name says it.
+    let names: Vec<String> = second.tally.entries.values().map(|entry| second.case(entry).to_string()).collect();
+    let longest = names.iter().max_by_key(|name| name.matches('+').count()).unwrap();
+    run(desk.modrig(&["fuzz", "case", longest])).ends(0, &["we say: "]);
 }

@@ -202,9 +202,7 @@ fn display(progress: &Progress) -> impl FnMut(Now<'_>) {
 fn line(state: &State) -> String {
     let classes = Class::ALL.iter().map(|class| (class.name(), state.tally.of(*class)));
     let classes = classes.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}"));
-    let reached = state.coverage.as_ref().map_or_else(String::new, |coverage| {
-        format!("; {} blocks in {} functions", coverage.blocks.len(), coverage.functions.len())
-    });
+    let reached = state.coverage.as_ref().map_or_else(String::new, |coverage| format!("; {coverage}"));
     format!(
         "{} cases, {:.0}/s: {}; {} ways to die; {} restores of {} ms{reached}",
         state.tally.cases(),

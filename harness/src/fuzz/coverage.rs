@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fmt, fs,
     ops::Range,
     time::Duration,
 };
@@ -189,6 +189,13 @@ pub struct Point {
     pub seconds: f64,
     /// How many blocks.
     pub blocks: u64,
+}
+
+/// `928 blocks in 96 functions`.
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} blocks in {} functions", self.blocks.len(), self.functions.len())
+    }
 }
 
 impl Coverage {

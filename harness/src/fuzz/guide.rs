@@ -40,6 +40,17 @@ impl Yield {
     }
 }
 
+fn env(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|it| it.parse().ok()).unwrap_or(default)
+}
+
+fn place(base: &str, change: Change) -> String {
+    match change {
+        Change::Number(place, _) => format!("{base}/{place}"),
+        Change::Cut(_) => "cut".into(),
+    }
+}
+
 /// A case that reached something new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Find {
@@ -75,27 +86,42 @@ impl Corpus {
     /// # Errors
     /// A find is of other modules than these.
     pub fn next(&self, bases: &Bases, chance: &mut Chance) -> Result<Made> {
-        if self.finds.is_empty() || chance.below(FRESH) == 0 {
+        let which = chance.below(16);
+        if self.finds.is_empty() || which < env("K_FRESH", 4) {
             return Ok(Made { recipe: bases.fresh(chance), parent: None });
         }
-        let picked = (0..PICKED).map(|_| chance.below(self.finds.len() as u64) as usize);
+        if which < env("K_FRESH", 4) + env("K_NEW", 4) {
+            let Recipe { base, .. } = bases.fresh(chance);
+            let changes = vec![self.change(bases, &base, chance)?];
+            return Ok(Made { recipe: Recipe { base, changes }, parent: None });
+        }
+        let picked = (0..env("K_PICKF", 4)).map(|_| chance.below(self.finds.len() as u64) as usize);
         let parent = picked.max_by_key(|find| self.finds[*find].children.rate());
         let mut recipe = parent.map_or_else(|| bases.fresh(chance), |find| self.finds[find].recipe.clone());
         let count = recipe.changes.len();
         let which = chance.below(count as u64) as usize;
-        match chance.below(8) {
-            0..3 if count < CHANGES_MAX => recipe.changes.push(self.change(bases, &recipe.base, chance)?),
-            3 if count > 1 => drop(recipe.changes.remove(which)),
-            4..6 => recipe.changes[which] = bases.change_alike(&recipe.base, recipe.changes[which], chance)?,
-            _ => recipe.changes[which] = bases.change_again(&recipe.base, recipe.changes[which], chance)?,
+        let (add, remove, alike) = (env("K_ADD", 3), env("K_REM", 1), env("K_ALIKE", 2));
+        let op = chance.below(8);
+        if op < add && count < CHANGES_MAX {
+            recipe.changes.push(self.change(bases, &recipe.base, chance)?);
+        } else if op < add + remove && count > 1 {
+            recipe.changes.remove(which);
+        } else if op < add + remove + alike {
+            recipe.changes[which] = bases.change_alike(&recipe.base, recipe.changes[which], chance)?;
+        } else {
+            recipe.changes[which] = bases.change_again(&recipe.base, recipe.changes[which], chance)?;
         }
         Ok(Made { recipe, parent })
     }
 
     /// One more change, of a kind that has brought something.
     fn change(&self, bases: &Bases, base: &str, chance: &mut Chance) -> Result<Change> {
-        let picked = (0..PICKED).map(|_| bases.change(base, chance)).collect::<Result<Vec<_>>>()?;
-        let rate = |change: &Change| self.kinds.get(&bases.kind(base, *change)).copied().unwrap_or_default().rate();
+        let picked = (0..env("K_PICKC", 4)).map(|_| bases.change(base, chance)).collect::<Result<Vec<_>>>()?;
+        let rate = |change: &Change| {
+            let kind = self.kinds.get(&bases.kind(base, *change)).copied().unwrap_or_default().rate();
+            let place = self.kinds.get(&place(base, *change)).copied().unwrap_or_default().cases;
+            if env("K_PLACE", 1) == 1 { 100 * kind / (1 + place) } else { kind }
+        };
         Ok(picked.into_iter().max_by_key(rate).expect("some were picked"))
     }
 
@@ -108,6 +134,9 @@ impl Corpus {
         }
         for change in &made.recipe.changes {
             learn(self.kinds.entry(bases.kind(&made.recipe.base, *change)).or_default());
+        }
+        if made.recipe.changes.len() == 1 {
+            learn(self.kinds.entry(place(&made.recipe.base, made.recipe.changes[0])).or_default());
         }
         if new > 0 {
             self.finds.push(Find { recipe: made.recipe, children: Yield::default() });

@@ -36,6 +36,7 @@ struct Campaign {
     seed: u64,
     cases: u64,
     rate: String,
+    reached: String,
     counts: Vec<u64>,
     restores: u64,
     restore_ms: String,
@@ -103,16 +104,17 @@ impl Report {
         let mut text = format!("# Kernel loader campaigns: {}\n\n", self.summary);
         let _ = writeln!(
             text,
-            "| kernel | region | seed | cases | cases/s | {} | restores | median, ms |",
+            "| kernel | region | seed | cases | cases/s | reached | {} | restores | median, ms |",
             self.classes.join(" | ")
         );
-        let _ = writeln!(text, "|---|---|{}", "--:|".repeat(self.classes.len() + 5));
-        for Campaign { kernel, region, seed, cases, rate, counts, restores, restore_ms, .. } in &self.campaigns {
+        let _ = writeln!(text, "|---|---|{}", "--:|".repeat(self.classes.len() + 6));
+        for Campaign { kernel, region, seed, cases, rate, reached, counts, restores, restore_ms, .. } in &self.campaigns
+        {
             let counts: Vec<String> = counts.iter().map(u64::to_string).collect();
             let counts = counts.join(" | ");
             let _ = writeln!(
                 text,
-                "| {kernel} | {region} | {seed} | {cases} | {rate} | {counts} | {restores} | {restore_ms} |"
+                "| {kernel} | {region} | {seed} | {cases} | {rate} | {reached} | {counts} | {restores} | {restore_ms} |"
             );
         }
         let _ = writeln!(text, "\n## Ways to die\n\n| title | kernels | class | what shows it |\n|---|---|---|---|");
@@ -163,10 +165,11 @@ fn campaign(state: &State) -> Campaign {
     Campaign {
         kernel: state.kernel.clone(),
         release: state.release.clone(),
-        region: state.region.to_string(),
+        region: format!("{}{}", state.region, if state.guided { ", guided" } else { "" }),
         seed: state.seed,
         cases: state.tally.cases(),
         rate: format!("{:.0}", state.rate()),
+        reached: state.coverage.as_ref().map_or_else(|| "-".into(), ToString::to_string),
         counts: Class::ALL.iter().map(|class| state.tally.of(*class)).collect(),
         restores: state.restores.values().sum(),
         restore_ms: state.restore_ms().map_or_else(|| "-".into(), |ms| ms.to_string()),

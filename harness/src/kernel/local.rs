@@ -11,7 +11,7 @@ use crate::{
     error::{Context as _, Error, Result},
 };
 
-const FORM: &str = "local kernel 1";
+const FORM: &str = "local kernel 2";
 
 /// Copies the kernel into the cache, so that a rebuild does not change it under a running test.
 ///
@@ -31,6 +31,10 @@ pub(super) fn kernel(cache: &Cache, name: &str) -> Result<Kernel> {
     let digest = Digest::of([FORM.as_bytes(), release.as_bytes(), &file, &config, &symbols]);
     let entry = cache.entry("kernel", digest.as_str(), |dir| {
         vmlinux::store(dir, vmlinux::prepare(file).map_err(damaged)?)?;
+        // Only a built tree tells its addresses.
+        if let Some(map) = found.tree.as_ref().map(|tree| tree.join("System.map")).filter(|map| map.exists()) {
+            fs::copy(&map, dir.join("System.map")).context(|| format!("cannot copy `{}`", map.display()))?;
+        }
         let place = dir.join("config");
         fs::write(&place, config_of(config, &vmlinux::find(dir).0))
             .context(|| format!("cannot write `{}`", place.display()))
