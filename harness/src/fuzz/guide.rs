@@ -1,9 +1,9 @@
-//! A guided campaign: cases that reached what none before them had are kept, and changed further; what is changed is what has
-//! brought something before.
+//! A guided campaign: it learns which of its ways to make a case reach something new, and follows them.
 //!
-//! Both choices are of the same kind: of some that chance has picked, the one with the best yield so far is taken. What was
-//! tried little counts as good, so that nothing is given up before it was tried, and what never brings anything, such as a
-//! find that is refused at the first look, is left alone soon.
+//! There are three choices: the way (a case of its own, or a find with something more or something else), the find, and what
+//! is changed. Each is made by yield, the part of such cases that reached something new. What was hardly tried counts as good,
+//! so that nothing is given up before it was tried; what was tried long ago counts less, since what is worked out brings
+//! nothing any more. So what is refused at the first look is left alone soon, and what kills guests, which then tell nothing.
 
 use std::collections::BTreeMap;
 
@@ -18,11 +18,30 @@ use crate::error::Result;
 /// Changes that a case has at most: what is found is made small by trying all parts of it.
 const CHANGES_MAX: usize = 5;
 
-/// One case in so many is made as if nothing were known, so that the campaign never narrows down to what it has.
-const FRESH: u64 = 4;
-
-/// How many are compared for each choice.
+/// How many finds, or changes, are compared for a choice.
 const PICKED: usize = 4;
+
+/// After so many cases what they gave counts half.
+const MEMORY: u32 = 64;
+
+/// Ways to make a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Way {
+    /// As if nothing were known.
+    Chance,
+    /// A valid module with one change.
+    One,
+    /// A find with one more.
+    More,
+    /// A find with one less.
+    Less,
+    /// A find with another value for one of its changes.
+    Value,
+    /// A find with one of its changes at another place of the same kind.
+    Place,
+}
+
+const WAYS: [Way; 6] = [Way::Chance, Way::One, Way::More, Way::Less, Way::Value, Way::Place];
 
 /// What became of cases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,20 +53,16 @@ struct Yield {
 }
 
 impl Yield {
-    /// Hundredths of the part that found something, as if one had before the first.
-    fn rate(self) -> u32 {
-        100 * (self.found + 1) / (self.cases + 1)
+    /// The part that found something, in thousandths; it begins at a half.
+    fn rate(self) -> u64 {
+        u64::from(1000 * (self.found + 1) / (self.cases + 2))
     }
-}
 
-fn env(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|it| it.parse().ok()).unwrap_or(default)
-}
-
-fn place(base: &str, change: Change) -> String {
-    match change {
-        Change::Number(place, _) => format!("{base}/{place}"),
-        Change::Cut(_) => "cut".into(),
+    fn add(&mut self, has_found: bool) {
+        if self.cases >= MEMORY {
+            (self.cases, self.found) = (self.cases / 2, self.found / 2);
+        }
+        (self.cases, self.found) = (self.cases + 1, self.found + u32::from(has_found));
     }
 }
 
@@ -63,22 +78,25 @@ struct Find {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Corpus {
     finds: Vec<Find>,
-    /// Of the cases in which something of a kind was changed.
+    ways: BTreeMap<Way, Yield>,
+    /// Of the cases in which something of a kind was changed that was not before.
     kinds: BTreeMap<String, Yield>,
 }
 
-/// A case that was made, and of which find.
+/// A case that was made, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
     /// What it is.
     pub recipe: Recipe,
+    way: Way,
+    /// The find that it was made of.
     parent: Option<usize>,
 }
 
 impl Corpus {
     /// Whether nothing was learned, as in a campaign that is not guided.
     pub fn is_empty(&self) -> bool {
-        self.kinds.is_empty()
+        self.ways.is_empty()
     }
 
     /// The next case.
@@ -86,60 +104,78 @@ impl Corpus {
     /// # Errors
     /// A find is of other modules than these.
     pub fn next(&self, bases: &Bases, chance: &mut Chance) -> Result<Made> {
-        let which = chance.below(16);
-        if self.finds.is_empty() || which < env("K_FRESH", 4) {
-            return Ok(Made { recipe: bases.fresh(chance), parent: None });
-        }
-        if which < env("K_FRESH", 4) + env("K_NEW", 4) {
-            let Recipe { base, .. } = bases.fresh(chance);
-            let changes = vec![self.change(bases, &base, chance)?];
-            return Ok(Made { recipe: Recipe { base, changes }, parent: None });
-        }
-        let picked = (0..env("K_PICKF", 4)).map(|_| chance.below(self.finds.len() as u64) as usize);
-        let parent = picked.max_by_key(|find| self.finds[*find].children.rate());
-        let mut recipe = parent.map_or_else(|| bases.fresh(chance), |find| self.finds[find].recipe.clone());
-        let count = recipe.changes.len();
-        let which = chance.below(count as u64) as usize;
-        let (add, remove, alike) = (env("K_ADD", 3), env("K_REM", 1), env("K_ALIKE", 2));
-        let op = chance.below(8);
-        if op < add && count < CHANGES_MAX {
-            recipe.changes.push(self.change(bases, &recipe.base, chance)?);
-        } else if op < add + remove && count > 1 {
-            recipe.changes.remove(which);
-        } else if op < add + remove + alike {
-            recipe.changes[which] = bases.change_alike(&recipe.base, recipe.changes[which], chance)?;
-        } else {
-            recipe.changes[which] = bases.change_again(&recipe.base, recipe.changes[which], chance)?;
-        }
-        Ok(Made { recipe, parent })
-    }
-
-    /// One more change, of a kind that has brought something.
-    fn change(&self, bases: &Bases, base: &str, chance: &mut Chance) -> Result<Change> {
-        let picked = (0..env("K_PICKC", 4)).map(|_| bases.change(base, chance)).collect::<Result<Vec<_>>>()?;
-        let rate = |change: &Change| {
-            let kind = self.kinds.get(&bases.kind(base, *change)).copied().unwrap_or_default().rate();
-            let place = self.kinds.get(&place(base, *change)).copied().unwrap_or_default().cases;
-            if env("K_PLACE", 1) == 1 { 100 * kind / (1 + place) } else { kind }
+        let fresh = bases.fresh(chance);
+        let (way, parent) = match self.way(chance) {
+            Way::Chance => return Ok(Made { recipe: fresh, way: Way::Chance, parent: None }),
+            Way::One => (Way::One, None),
+            way => (way, Some(self.find(chance))),
         };
-        Ok(picked.into_iter().max_by_key(rate).expect("some were picked"))
+        let of = |find: usize| self.finds[find].recipe.clone();
+        let Recipe { base, mut changes } = parent.map_or_else(|| Recipe { base: fresh.base, changes: Vec::new() }, of);
+        let which = chance.below(changes.len() as u64) as usize;
+        let way = match (way, changes.len()) {
+            (Way::More, CHANGES_MAX..) | (Way::Less, ..2) => Way::Value,
+            (way, _) => way,
+        };
+        match way {
+            Way::Chance | Way::One | Way::More => changes.push(self.change(bases, &base, chance)?),
+            Way::Less => drop(changes.remove(which)),
+            Way::Value => changes[which] = bases.change_again(&base, changes[which], chance)?,
+            Way::Place => changes[which] = bases.change_alike(&base, changes[which], chance)?,
+        }
+        Ok(Made { recipe: Recipe { base, changes }, way, parent })
     }
 
-    /// A case has reached so many new blocks, or none.
-    pub fn learn(&mut self, bases: &Bases, made: Made, new: u64) {
-        let found = u32::from(new > 0);
-        let learn = |of: &mut Yield| (of.cases, of.found) = (of.cases + 1, of.found + found);
-        if let Some(parent) = made.parent.and_then(|find| self.finds.get_mut(find)) {
-            learn(&mut parent.children);
+    /// Any way, those with a better yield more often.
+    fn way(&self, chance: &mut Chance) -> Way {
+        let possible = if self.finds.is_empty() { &WAYS[..2] } else { &WAYS };
+        let rate = |way: &Way| self.ways.get(way).copied().unwrap_or_default().rate().max(1);
+        let mut at = chance.below(possible.iter().map(rate).sum());
+        let mut way = Way::Chance;
+        for next in possible {
+            way = *next;
+            match at.checked_sub(rate(next)) {
+                Some(rest) => at = rest,
+                None => break,
+            }
         }
-        for change in &made.recipe.changes {
-            learn(self.kinds.entry(bases.kind(&made.recipe.base, *change)).or_default());
+        way
+    }
+
+    /// Of some finds the one with the best children.
+    fn find(&self, chance: &mut Chance) -> usize {
+        let picked = (0..PICKED).map(|_| chance.below(self.finds.len() as u64) as usize);
+        picked.max_by_key(|find| self.finds[*find].children.rate()).unwrap_or_default()
+    }
+
+    /// Of some changes the one of the best kind.
+    fn change(&self, bases: &Bases, base: &str, chance: &mut Chance) -> Result<Change> {
+        let mut best = bases.change(base, chance)?;
+        let rate = |change| self.kinds.get(&bases.kind(base, change)).copied().unwrap_or_default().rate();
+        for _ in 1..PICKED {
+            let other = bases.change(base, chance)?;
+            best = if rate(other) > rate(best) { other } else { best };
         }
-        if made.recipe.changes.len() == 1 {
-            learn(self.kinds.entry(place(&made.recipe.base, made.recipe.changes[0])).or_default());
+        Ok(best)
+    }
+
+    /// A case has reached something new, or nothing.
+    pub fn learn(&mut self, bases: &Bases, made: Made, has_found: bool) {
+        let Made { recipe, way, parent } = made;
+        self.ways.entry(way).or_default().add(has_found);
+        if let Some(parent) = parent.and_then(|find| self.finds.get_mut(find)) {
+            parent.children.add(has_found);
         }
-        if new > 0 {
-            self.finds.push(Find { recipe: made.recipe, children: Yield::default() });
+        let new = match way {
+            Way::Chance => 0,
+            Way::One | Way::More => recipe.changes.len() - 1,
+            Way::Less | Way::Value | Way::Place => recipe.changes.len(),
+        };
+        for change in &recipe.changes[new..] {
+            self.kinds.entry(bases.kind(&recipe.base, *change)).or_default().add(has_found);
+        }
+        if has_found {
+            self.finds.push(Find { recipe, children: Yield::default() });
         }
     }
 }
@@ -161,7 +197,7 @@ mod tests {
         let (bases, mut corpus) = (bases(region), Corpus::default());
         let made = (0..2000).map(|index| {
             let made = corpus.next(&bases, &mut Chance::new(1, index)).unwrap();
-            corpus.learn(&bases, made.clone(), u64::from(finds(&made.recipe)));
+            corpus.learn(&bases, made.clone(), finds(&made.recipe));
             made
         });
         let made = made.collect();
@@ -170,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_case_can_be_made_and_has_few_changes() {
-        let (corpus, made) = cases(Region::Any, |recipe| recipe.changes.len() % 2 == 0);
+        let (corpus, made) = cases(Region::Any, |recipe| recipe.changes.len() > 1);
         for case in &made {
             assert!((1..=CHANGES_MAX).contains(&case.recipe.changes.len()), "{}", case.recipe);
             bases(Region::Any).make(&case.recipe).unwrap();
@@ -182,23 +218,22 @@ mod tests {
 
     #[test]
     fn what_brings_something_is_done_more_often() {
-        let kind = |case: &Made| bases(Region::Any).kind("m", case.recipe.changes[0]);
-        let share = |finds: fn(&Recipe) -> bool| {
-            let (_, made) = cases(Region::Any, finds);
-            made.iter().filter(|case| kind(case) == "Sections sh_type").count()
+        let bases = bases(Region::Any);
+        let is_type = |recipe: &Recipe| bases.kind("m", recipe.changes[0]) == "Sections sh_type";
+        let share = |finds: &dyn Fn(&Recipe) -> bool| {
+            cases(Region::Any, finds).1.iter().filter(|case| is_type(&case.recipe)).count()
         };
-        let (some, none) =
-            (share(|recipe| bases(Region::Any).kind("m", recipe.changes[0]) == "Sections sh_type"), share(|_| false));
+        let (some, none) = (share(&is_type), share(&|_| false));
         assert!(some > 5 * none, "{some} {none}");
     }
 
     #[test]
-    fn what_brings_nothing_is_left_alone() {
-        // The first finds something, and never a child of it.
-        let seen = std::cell::Cell::new(0);
-        let (corpus, made) = cases(Region::Any, |_| seen.replace(seen.get() + 1) < 10);
-        let children = |find| made.iter().filter(|case| case.parent == Some(find)).count();
-        let all: Vec<usize> = (0..corpus.finds.len()).map(children).collect();
-        assert!(all.iter().max() < Some(&(2 * 2000 / all.len())), "{all:?}");
+    fn a_way_that_brings_nothing_is_left_alone() {
+        // Only cases of one change find something, and ever new ones do.
+        let (corpus, made) = cases(Region::Any, |recipe| recipe.changes.len() == 1);
+        let of = |way| made.iter().filter(|case| case.way == way).count();
+        assert!(of(Way::One) > 10 * of(Way::More), "{} {}", of(Way::One), of(Way::More));
+        assert!(of(Way::More) > 0, "nothing is given up");
+        assert!(corpus.finds.len() > 1000);
     }
 }

@@ -385,7 +385,7 @@ impl<'a> Campaign<'a> {
         if let (Some(coverage), Some(filter)) = (&mut state.coverage, &self.setup.filter) {
             for (made, reached) in piece.reached {
                 let new = coverage.add(&reached, filter);
-                made.into_iter().for_each(|made| state.corpus.learn(&self.setup.bases, made, new));
+                made.into_iter().for_each(|made| state.corpus.learn(&self.setup.bases, made, new > 0));
             }
             coverage.note(state.tally.cases(), self.earlier + self.begun.elapsed());
         }
