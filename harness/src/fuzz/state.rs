@@ -23,7 +23,7 @@ use crate::{
 pub const FILE: &str = "campaign.json";
 
 /// Version of the file's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A campaign.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ pub struct State {
     pub seed: u64,
     /// The modules that are broken.
     pub bases: Digest,
+    /// Version of the libkmod that was asked; none where it could not be had.
+    pub libkmod: Option<String>,
     /// Which pieces are done.
     pub done: Pieces,
     /// What the cases gave.
@@ -47,6 +49,12 @@ pub struct State {
     pub time: Duration,
     /// How often a guest was restored, by milliseconds that it took.
     pub restores: BTreeMap<u64, u64>,
+}
+
+/// What all versions of the file have.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 impl State {
@@ -59,6 +67,7 @@ impl State {
             region,
             seed,
             bases,
+            libkmod: None,
             done: Pieces::default(),
             tally: Tally::default(),
             time: Duration::ZERO,
@@ -66,10 +75,11 @@ impl State {
         }
     }
 
-    /// Whether the cases of both are the same.
+    /// Whether the cases of both are the same, and the libkmod, where it was asked.
     pub fn is_of(&self, other: &Self) -> bool {
         let cases = |state: &Self| (state.release.clone(), state.region, state.seed, state.bases.clone());
-        cases(self) == cases(other)
+        let libkmods = self.libkmod.iter().chain(&other.libkmod).collect::<BTreeSet<_>>();
+        cases(self) == cases(other) && libkmods.len() < 2
     }
 
     /// Reads the campaign in a folder.
@@ -80,11 +90,15 @@ impl State {
         let file = place.join(FILE);
         let failed = || format!("no campaign can be read from `{}`", file.display());
         let text = fs::read(&file).map_err(|cause| Error::usage(failed()).because(cause))?;
-        let state: Self = serde_json::from_slice(&text).map_err(|cause| Error::usage(failed()).because(cause))?;
-        match state.version {
-            VERSION => Ok(state),
-            other => Err(Error::usage(failed()).because(format!("it is of version {other}, not {VERSION}"))),
+        // The version first: another one has other fields.
+        let Version { version } =
+            serde_json::from_slice(&text).map_err(|cause| Error::usage(failed()).because(cause))?;
+        if version != VERSION {
+            let why = format!("it is of version {version}, not {VERSION}");
+            let help = "run the campaign again: remove its folder, or name another one with --place";
+            return Err(Error::usage(failed()).because(why).help(help));
         }
+        serde_json::from_slice(&text).map_err(|cause| Error::usage(failed()).because(cause))
     }
 
     /// Writes it; what was there stays until the new one is whole.
