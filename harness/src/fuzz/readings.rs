@@ -125,7 +125,7 @@ mod tests {
         one.add(Class::Laxer, 7, refused());
         other.add(Class::CrashFlagged, 3, refused());
         other.add(Class::CrashFlagged, 4, Reading::Took);
-        other.add(Class::CrashFlagged, 5, Reading::Died("why".into()));
+        other.add(Class::CrashFlagged, 5, Reading::Died(Call::Info, "why".into()));
         one.merge(other);
         assert_eq!(one.counts(|_| true).to_string(), "took 1, refused 2, died 1");
         assert_eq!(one.counts(|class| class == Class::Laxer).to_string(), "refused 1");

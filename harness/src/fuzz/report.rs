@@ -239,7 +239,12 @@ mod tests {
     use super::*;
     use crate::{
         cache::Digest,
-        fuzz::{case::Region, judge::Answer, libkmod::Reading, tally::Row},
+        fuzz::{
+            case::Region,
+            judge::Answer,
+            libkmod::{Call, Reading},
+            tally::Row,
+        },
     };
 
     #[test]
@@ -248,7 +253,7 @@ mod tests {
         let evil = "<img src=x> | `rm`\nsecond line";
         let row = |index, kernel, libkmod| Row { index, ours: Verdict::Accept, kernel, libkmod: Some(libkmod) };
         state.tally.add(row(3, Answer::Returned(-8, evil.into()), Reading::Took));
-        state.tally.add(row(4, Answer::Crashed(evil.into()), Reading::Died(evil.into())));
+        state.tally.add(row(4, Answer::Crashed(evil.into()), Reading::Died(Call::Info, evil.into())));
         state.libkmod = Some("34.2".into());
         let report = Report::of(&[state]);
         let (page, text) = (report.html().unwrap(), report.markdown());

@@ -198,4 +198,12 @@ mod tests {
         pieces.add(2);
         assert_eq!(pieces, Pieces { below: 5, beyond: BTreeSet::new() });
     }
+
+    #[test]
+    fn a_file_of_another_version_is_an_error_that_says_what_to_do() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join(FILE), r#"{"version": 1, "kernel": "6.1"}"#).unwrap();
+        let error = State::read(place.path()).unwrap_err();
+        assert!(error.report().contains(&format!("it is of version 1, not {VERSION}\nhelp: run the campaign again")));
+    }
 }

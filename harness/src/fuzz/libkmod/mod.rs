@@ -107,8 +107,8 @@ pub enum Reading {
     Took,
     /// The first call that failed, and with which errno.
     Refused(Call, i32),
-    /// It died, with this title.
-    Died(String),
+    /// It died in this call, with this title.
+    Died(Call, String),
     /// A call did not come back in time.
     Late(Call),
 }
@@ -150,7 +150,7 @@ impl Reading {
         match self {
             Self::Took => Outcome::Took,
             Self::Refused(..) => Outcome::Refused,
-            Self::Died(_) => Outcome::Died,
+            Self::Died(..) => Outcome::Died,
             Self::Late(_) => Outcome::Late,
         }
     }
@@ -161,7 +161,7 @@ impl fmt::Display for Reading {
         match self {
             Self::Took => f.write_str("takes it"),
             Self::Refused(call, errno) => write!(f, "{} gives {}", call.name(), Errno(*errno)),
-            Self::Died(title) => write!(f, "dies: {title}"),
+            Self::Died(call, title) => write!(f, "dies in {}: {title}", call.name()),
             Self::Late(call) => write!(f, "{} does not come back", call.name()),
         }
     }
@@ -393,7 +393,7 @@ impl Process {
     fn death(&mut self, call: Call) -> Result<Reading> {
         let status = self.child.wait().context(|| "cannot wait for libkmod")?;
         match status.signal() {
-            Some(signal) => Ok(Reading::Died(title(signal, &self.last_words(), call))),
+            Some(signal) => Ok(Reading::Died(call, title(signal, &self.last_words()))),
             None => Err(Error::new("what asks libkmod has given up").because(self.last_words())),
         }
     }
@@ -417,13 +417,13 @@ impl Drop for Process {
 }
 
 /// What a death is called, the same for all of its kind: an assertion by its function and text, without the line; else the
-/// signal, and what the C library said before it, or the call.
-fn title(signal: i32, words: &str, call: Call) -> String {
+/// signal, and what the C library said before it.
+fn title(signal: i32, words: &str) -> String {
     let name = signal_hook::low_level::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned);
     match words.split_once(".c:").and_then(|(_, rest)| rest.split_once(": ")) {
         Some((_, assertion)) if signal == libc::SIGABRT => assertion.to_owned(),
         None if signal == libc::SIGABRT => format!("{name}: {words}"),
-        _ => format!("{name} in {}", call.name()),
+        _ => name,
     }
 }
 
@@ -433,11 +433,11 @@ mod tests {
 
     #[test]
     fn deaths_of_one_kind_have_one_title() {
-        let check = |signal, words: &str, expected: &str| assert_eq!(title(signal, words, Call::Symbols), expected);
+        let check = |signal, words: &str, expected: &str| assert_eq!(title(signal, words), expected);
         let assertion = "modrig-libkmod: ../libkmod/libkmod-elf.c:208: some_function: Assertion `index != 0' failed.";
         check(libc::SIGABRT, assertion, "some_function: Assertion `index != 0' failed.");
         check(libc::SIGABRT, "double free or corruption (out)", "SIGABRT: double free or corruption (out)");
-        check(libc::SIGSEGV, "it ended", "SIGSEGV in kmod_module_get_symbols");
+        check(libc::SIGSEGV, "it ended", "SIGSEGV");
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn summary(states: &[State]) -> Vec<String> {
     if !refusals.is_empty() {
         let refusals = refusals
             .into_iter()
-            .map(|(words, all)| format!("{words} {}", all.iter().map(|(_, same)| same.count()).sum::<u64>()));
+            .map(|(words, all)| format!("{words} ({})", all.iter().map(|(_, same)| same.count()).sum::<u64>()));
         summary.push(format!("Why it refuses: {}.", refusals.collect::<Vec<_>>().join(", ")));
     }
     summary
