@@ -194,7 +194,7 @@ fn libkmod_takes_refuses_and_dies_and_the_next_is_asked() {
     let unnamed = regression("elf/names-in-section-0");
     let files: [&[u8]; 7] =
         [&valid, b"", b"no module", &unnamed, &regression("kernel/6.1-strcmp"), &unnamed[..100], &valid];
-    let died = "elf_get_section_header_offset: Assertion `idx != SHN_UNDEF' failed.".to_owned();
+    let died = "elf_get_section_header_offset: Assertion `idx != SHN_UNDEF' failed".to_owned();
     let expected = [
         Reading::Took,
         Reading::Refused(Call::Info, libc::EINVAL),

@@ -15,7 +15,7 @@ use std::{
 };
 
 use anstream::eprintln;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 use super::{Call, FILES, LENGTHS, NAME, RECORD, Record, TRAY_CASES, memory};
 
@@ -37,9 +37,9 @@ pub(crate) fn run_if_called() -> Option<ExitCode> {
 
 /// Answers until there is nobody to ask.
 fn serve() -> io::Result<()> {
-    // It dies on purpose: no file of its memory.
-    limit(Resource::Core, 0)?;
-    limit(Resource::As, MEMORY_MAX)?;
+    // It dies often: no file of its memory, and no collector of such files is to be called, as would be with a limit of 0.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    setrlimit(Resource::As, Rlimit { current: Some(MEMORY_MAX), maximum: Some(MEMORY_MAX) })?;
     let mut line = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let tray = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let libkmod = Libkmod::open()?;
@@ -61,10 +61,6 @@ fn serve() -> io::Result<()> {
             libkmod.read(&path, |record| tray.write_all_at(&record.bytes(), (number * RECORD) as u64))?;
         }
     }
-}
-
-fn limit(resource: Resource, most: u64) -> io::Result<()> {
-    Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 
 fn lengths(tray: &File) -> io::Result<[usize; TRAY_CASES]> {

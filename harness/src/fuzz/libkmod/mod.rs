@@ -36,6 +36,7 @@ use crate::{
     compare::REFERENCE,
     errno::Errno,
     error::{Blame, Context as _, Error, Result},
+    interrupt,
     kernel::Store,
     pace,
     peers::{Kmod, Peers},
@@ -376,6 +377,7 @@ impl Process {
                 Ok(_) => return Ok(Heard::Done),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    interrupt::check()?;
                     let now = self.records(TRAY_CASES).ok();
                     waited = if now == before { waited + LIMIT } else { Duration::ZERO };
                     before = now;
@@ -421,7 +423,7 @@ impl Drop for Process {
 fn title(signal: i32, words: &str) -> String {
     let name = signal_hook::low_level::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned);
     match words.split_once(".c:").and_then(|(_, rest)| rest.split_once(": ")) {
-        Some((_, assertion)) if signal == libc::SIGABRT => assertion.to_owned(),
+        Some((_, assertion)) if signal == libc::SIGABRT => assertion.trim_end_matches('.').to_owned(),
         None if signal == libc::SIGABRT => format!("{name}: {words}"),
         _ => name,
     }
@@ -435,7 +437,7 @@ mod tests {
     fn deaths_of_one_kind_have_one_title() {
         let check = |signal, words: &str, expected: &str| assert_eq!(title(signal, words), expected);
         let assertion = "modrig-libkmod: ../libkmod/libkmod-elf.c:208: some_function: Assertion `index != 0' failed.";
-        check(libc::SIGABRT, assertion, "some_function: Assertion `index != 0' failed.");
+        check(libc::SIGABRT, assertion, "some_function: Assertion `index != 0' failed");
         check(libc::SIGABRT, "double free or corruption (out)", "SIGABRT: double free or corruption (out)");
         check(libc::SIGSEGV, "it ended", "SIGSEGV");
     }

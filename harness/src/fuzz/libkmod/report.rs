@@ -101,10 +101,10 @@ fn summary(states: &[State]) -> Vec<String> {
         sum
     };
     let versions = versions.into_iter().collect::<Vec<_>>().join(", ");
-    let mut summary = vec![
-        format!("Of all modules, libkmod {versions}: {}.", sum(|_| true)),
-        format!("Of those that killed the kernel: {}.", sum(Class::is_crash)),
-    ];
+    let mut summary = vec![format!("Of all modules, libkmod {versions}: {}.", sum(|_| true))];
+    if states.iter().any(|state| Class::ALL.iter().any(|class| class.is_crash() && state.tally.of(*class) > 0)) {
+        summary.push(format!("Of those that killed the kernel: {}.", sum(Class::is_crash)));
+    }
     let refusals = same(states, |reading| matches!(reading, Reading::Refused(..)));
     if !refusals.is_empty() {
         let refusals = refusals
