@@ -11,6 +11,7 @@ use modrig_agent::slots::SLOTS;
 use super::judge::Answer;
 use crate::{
     error::{Blame, Error, Result},
+    triage::Kind,
     vm::{Host, Trouble, Vm, snapshot::Snapshot},
 };
 
@@ -199,9 +200,17 @@ fn answer_of(vm: &mut Vm) -> Answer {
         Some(None) => "hang".into(),
         None => event.title.clone(),
     };
-    // The loader calls a module's init through this one.
-    let ran = event.module.is_some() || event.lines.iter().any(|line| line.contains("do_one_initcall"));
-    if ran { Answer::Ran(title) } else { Answer::Crashed(title) }
+    // The loader calls a module's init through do_one_initcall(). A stack that ran over does not reach down to it, and code
+    // that takes one value too many from it returns past it.
+    let ran = event.is_in_a_module()
+        || event.function.as_deref() == Some("do_init_module")
+        || event.lines.iter().any(|line| line.contains("do_one_initcall"));
+    match ran {
+        // Where such a stack came to its end is chance.
+        true if event.kind == Kind::StackOverflow => Answer::Ran("BUG: stack guard page was hit".into()),
+        true => Answer::Ran(title),
+        false => Answer::Crashed(title),
+    }
 }
 
 /// The function in which a processor was interrupted.
