@@ -22,6 +22,7 @@ use crate::{
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
+    fuzz::libkmod,
     interrupt,
     kept::Keep,
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
@@ -246,6 +247,9 @@ enum CompareCommand {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    if let Some(code) = libkmod::run_if_called() {
+        return code;
+    }
     let cli = Cli::parse();
     if let Err(error) = interrupt::install() {
         anstream::eprintln!("modrig: cannot watch for Ctrl-C: {error}");

@@ -5,15 +5,28 @@ mod common;
 #[path = "common/desk.rs"]
 mod desk;
 
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use common::KERNEL;
-use desk::{Desk, eventually, run, skip, start};
-use modrig::fuzz::{
-    case::Region,
-    judge::{Answer, Class},
-    state::State,
-    tally::Alone,
+use common::{KERNEL, names_in};
+use desk::{Desk, eventually, run, skip, start, twin};
+use modrig::{
+    compare::REFERENCE,
+    fuzz::{
+        case::Region,
+        judge::{Answer, Class},
+        libkmod::{Call, Libkmod, Outcome, Reading},
+        readings::Same,
+        state::State,
+        tally::Alone,
+    },
+    peers::{Kmod, Peers},
+    run::Rig,
 };
 
 /// A campaign that kills guests within its first cases, and what it is to do besides.
@@ -26,7 +39,8 @@ fn campaign(desk: &Desk, args: &[&str]) -> std::process::Command {
 /// One that kills none, and in which our verdicts are as the kernel's, however long it takes.
 fn quiet_campaign(desk: &Desk, args: &[&str]) -> std::process::Command {
     let place = place(desk);
-    let mut command = desk.modrig(&["fuzz", "kernel", "-k", KERNEL, "--region", "modinfo", "--place"]);
+    let mut command =
+        desk.modrig(&["fuzz", "kernel", "-k", KERNEL, "--region", "modinfo", "--workers", "2", "--place"]);
     command.arg(place).args(args);
     command
 }
@@ -46,13 +60,15 @@ fn state(desk: &Desk) -> State {
     State::read(&place(desk)).unwrap()
 }
 
-/// Cases of each class; of each entry its key, how many it counts and the first of them.
-type Results = (BTreeMap<Class, u64>, Vec<(String, u64, u64)>);
+/// Cases of each class; of each entry its key, how many it counts and the first of them;
+/// the same of each answer of libkmod's.
+type Results = (BTreeMap<Class, u64>, Vec<(String, u64, u64)>, Vec<(String, u64, u64)>);
 
 /// What the cases gave, apart from what was run once more.
 fn results(state: &State) -> Results {
-    let entries = state.tally.entries.iter().map(|(key, entry)| (key.clone(), entry.count, entry.index));
-    (state.tally.classes.clone(), entries.collect())
+    let entries = state.tally.entries.iter().map(|(key, entry)| (key.clone(), entry.count, entry.first.index));
+    let readings = state.tally.readings.iter().map(|same| (same.reading.to_string(), same.count(), same.first.index));
+    (state.tally.classes.clone(), entries.collect(), readings.collect())
 }
 
 #[test]
@@ -64,6 +80,7 @@ fn guests_die_and_the_campaign_goes_on_the_same_however_it_is_cut() {
     let crashes: u64 = at_once.tally.crashes().values().sum();
     let restores: u64 = at_once.restores.values().sum();
     assert!(crashes > 0 && restores == crashes + 1, "{crashes} crashes, {restores} restores");
+    assert_eq!(at_once.tally.readings.iter().map(Same::count).sum::<u64>(), 64, "libkmod is asked of each");
 
     let cut = Desk::new();
     ends(campaign(&cut, &["--cases", "32"]), &["32 cases"]);
@@ -109,12 +126,16 @@ fn a_campaign_that_is_stopped_or_killed_keeps_what_it_has() {
 
     let mut child = start(quiet_campaign(&desk, &["--time", "10m", "--continue"]));
     eventually("the campaign has gone on", || state(&desk).tally.cases() > stopped);
+    let asked = children_that_ask(child.id());
+    assert!(!asked.is_empty(), "none asks libkmod");
     child.kill().unwrap();
     child.wait().unwrap();
+    eventually("those that ask libkmod are gone", || children_that_ask(child.id()).is_empty());
     let killed = state(&desk).tally.cases();
-    let end = (killed + 64).to_string();
+    // Two workers had ten pieces of 32 cases each at work, at most, and may have done those behind them.
+    let end = (killed + 512).to_string();
     run(quiet_campaign(&desk, &["--cases", &end, "--continue"])).ends(0, &[&format!("{end} cases")]);
-    assert_eq!(common::names_in(&place(&desk)), ["campaign.json"]);
+    assert_eq!(names_in(&place(&desk)), ["campaign.json"]);
 }
 
 #[test]
@@ -186,7 +207,105 @@ fn a_guided_campaign_knows_what_it_reached_and_goes_on_with_it() {
     assert!(second.coverage.as_ref().unwrap().blocks.is_superset(&reached.blocks));
     assert_ne!(second.corpus, first.corpus);
     // Whatever a case was made of, its name says it.
-    let names: Vec<String> = second.tally.entries.values().map(|entry| second.case(entry).to_string()).collect();
+    let names: Vec<String> = second.tally.entries.values().map(|entry| second.case(&entry.first).to_string()).collect();
     let longest = names.iter().max_by_key(|name| name.matches('+').count()).unwrap();
     run(desk.modrig(&["fuzz", "case", longest])).ends(0, &["we say: "]);
+}
+
+/// libkmod, asked by the `modrig` under test.
+fn libkmod(program: &str) -> modrig::error::Result<Libkmod> {
+    let kmod = Kmod::obtain(&Rig::open().unwrap().store, &Peers::embedded().unwrap(), REFERENCE).unwrap();
+    Libkmod::by(kmod, program.into())
+}
+
+/// Numbers of the processes that ask libkmod for a `modrig`, or by one.
+fn children_that_ask(of: impl ToString) -> Vec<u32> {
+    let of = of.to_string();
+    let numbers = names_in(Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok());
+    let is_one = |number: &u32| {
+        let line = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        line.contains("modrig-libkmod") && line.contains(&of)
+    };
+    numbers.filter(is_one).collect()
+}
+
+/// A file of the fuzz targets' that once made somebody fail, or one of the kernels'.
+fn regression(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/regressions").join(name)).unwrap()
+}
+
+#[test]
+fn libkmod_takes_refuses_and_dies_and_the_next_is_asked() {
+    let libkmod = libkmod(env!("CARGO_BIN_EXE_modrig")).unwrap();
+    let valid = modfile::write::Module::new("valid").modinfo("license", "GPL").needs("printk").build();
+    let unnamed = regression("elf/names-in-section-0");
+    let files: [&[u8]; 7] =
+        [&valid, b"", b"no module", &unnamed, &regression("kernel/6.1-strcmp"), &unnamed[..100], &valid];
+    let died = "elf_get_section_header_offset: Assertion `idx != SHN_UNDEF' failed".to_owned();
+    let expected = [
+        Reading::Took,
+        Reading::Refused(Call::Info, libc::EINVAL),
+        Reading::Refused(Call::Info, libc::ENOEXEC),
+        Reading::Died(Call::Info, died),
+        Reading::Took,
+        Reading::Refused(Call::Info, libc::EINVAL),
+        Reading::Took,
+    ];
+    let mut reader = libkmod.reader();
+    // More than are asked at once.
+    assert_eq!(reader.ask(&files.repeat(10)).unwrap(), vec![expected; 10].concat());
+}
+
+#[test]
+fn a_libkmod_that_does_not_come_back_is_stopped() {
+    // A program of its own, so that it is known which child is this one's.
+    let desk = Desk::new();
+    let program = desk.path("modrig");
+    fs::copy(env!("CARGO_BIN_EXE_modrig"), &program).unwrap();
+    let libkmod = libkmod(program.to_str().unwrap()).unwrap();
+    let children = || children_that_ask(program.display());
+    assert!(children().is_empty(), "the one that was tried is gone");
+    let mut reader = libkmod.reader();
+    assert_eq!(reader.ask(&[b"no module"]).unwrap().len(), 1);
+    let [child] = children()[..] else { panic!("{:?}", children()) };
+    // SAFETY: kill takes two numbers; the child is not waited for before it is asked again.
+    unsafe { libc::kill(child as libc::pid_t, libc::SIGSTOP) };
+    let answers = reader.ask(&[&b"no module"[..]; 2]).unwrap();
+    assert_eq!(answers, [Reading::Late(Call::Info), Reading::Refused(Call::Info, libc::ENOEXEC)]);
+    drop(reader);
+    assert!(children().is_empty(), "{:?}", children());
+}
+
+#[test]
+fn a_machine_on_which_libkmod_does_not_run_is_one_error() {
+    let error = libkmod("/bin/false").unwrap_err();
+    assert!(error.chain().starts_with("cannot ask libkmod 34."), "{}", error.chain());
+}
+
+#[test]
+fn libkmod_dies_in_a_campaign_and_the_report_says_of_what() {
+    let desk = Desk::new();
+    let mut command = desk.modrig(&["fuzz", "kernel", "-k", KERNEL, "--region", "headers", "--cases", "96", "--place"]);
+    command.arg(place(&desk));
+    ends(command, &["96 cases", "libkmod: took ", "libkmod dies in kmod_module_get_info: "]);
+    let state = state(&desk);
+    let deaths: Vec<&Same> =
+        state.tally.readings.iter().filter(|same| same.reading.outcome() == Outcome::Died).collect();
+    let Some(Alone::Same(case, _)) = &deaths[0].alone else { panic!("{deaths:?}") };
+    let (shown, died) = (format!("modrig fuzz case {case} --run"), deaths[0].reading.to_string());
+    let version = state.libkmod.unwrap();
+    run(desk.modrig(&["fuzz", "case", &case.to_string(), "--run"])).ends(0, &[&format!("libkmod {version}: {died}")]);
+    run(desk.modrig(&["fuzz", "report"])).ends(0, &[&format!("Of all modules, libkmod {version}: took "), &shown]);
+}
+
+#[test]
+fn without_libkmod_a_campaign_says_so_once() {
+    let (desk, cache) = (Desk::new(), twin());
+    let mut command = quiet_campaign(&desk, &["--cases", "32", "--offline"]);
+    command.env("MODRIG_CACHE", cache.path());
+    let ran = run(command);
+    ran.ends(0, &["32 cases", "libkmod: -;", "(run once without --offline)"]);
+    assert_eq!(ran.err.matches("libkmod is not asked: ").count(), 1, "{}", ran.err);
+    run(desk.modrig(&["fuzz", "report"])).ends(0, &["It was not asked."]);
 }

@@ -20,10 +20,12 @@ use crate::{
         case::{CaseId, Region},
         judge::{self, Class},
         keep,
+        libkmod::Libkmod,
         report::Report,
         state::State,
     },
     progress::Progress,
+    run::Rig,
 };
 
 /// Where campaigns lie.
@@ -175,7 +177,16 @@ fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     println!("{}\ncampaign: {}", line(&state), place.display());
     let bugs = state.tally.entries.values().filter(|entry| entry.class.is_bug());
     for entry in bugs.clone() {
-        println!("{}: {}: we say {}, the kernel {}", entry.class.name(), state.case(entry), entry.ours, entry.kernel);
+        println!(
+            "{}: {}: we say {}, the kernel {}",
+            entry.class.name(),
+            state.case(&entry.first),
+            entry.ours,
+            entry.kernel
+        );
+    }
+    for same in state.tally.readings.iter().filter(|same| same.reading.outcome().is_fault()) {
+        println!("libkmod {}: {} cases, such as {}", same.reading, same.count(), state.case(&same.first));
     }
     Ok(ExitCode::from(u8::from(bugs.count() > 0)))
 }
@@ -198,16 +209,17 @@ fn display(progress: &Progress) -> impl FnMut(Now<'_>) {
     }
 }
 
-/// `61234 cases, 1233/s: agree-accept 61000, ...; 4 ways to die; 12 restores of 45 ms`.
+/// `61234 cases, 1233/s: agree-accept 61000, ...; libkmod: took 61000, ...; 4 ways to die; 12 restores of 45 ms`.
 fn line(state: &State) -> String {
     let classes = Class::ALL.iter().map(|class| (class.name(), state.tally.of(*class)));
     let classes = classes.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}"));
     let reached = state.coverage.as_ref().map_or_else(String::new, |coverage| format!("; {coverage}"));
     format!(
-        "{} cases, {:.0}/s: {}; {} ways to die; {} restores of {} ms{reached}",
+        "{} cases, {:.0}/s: {}; libkmod: {}; {} ways to die; {} restores of {} ms{reached}",
         state.tally.cases(),
         state.rate(),
         classes.collect::<Vec<_>>().join(", "),
+        state.tally.readings.counts(|_| true),
         state.tally.crashes().len(),
         state.restores.values().sum::<u64>(),
         state.restore_ms().unwrap_or_default(),
@@ -226,12 +238,17 @@ fn case(global: &Global, args: &CaseArgs) -> Result<ExitCode> {
         println!("written: {}", file.display());
     }
     if args.run {
-        show_load(&setup, broken.image)?;
+        show_load(&rig, &setup, broken.image)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show_load(setup: &Setup<'_>, image: Vec<u8>) -> Result<()> {
+fn show_load(rig: &Rig, setup: &Setup<'_>, image: Vec<u8>) -> Result<()> {
+    let libkmod = Libkmod::obtain_or_say(&rig.store)?;
+    if let Some(libkmod) = &libkmod {
+        let readings = libkmod.reader().ask(&[&image])?;
+        readings.iter().for_each(|reading| println!("libkmod {}: {reading}", libkmod.version()));
+    }
     let (answer, log) = setup.alone().load(image)?;
     println!("the kernel: {answer}");
     print!("{log}");
@@ -248,7 +265,7 @@ fn load(global: &Global, args: &LoadArgs) -> Result<ExitCode> {
     let rig = global.rig()?;
     let setup = Setup::prepare(&rig, &args.kernel, Region::Any)?;
     println!("we say: {}", judge::words(&setup.verdict(&image)));
-    show_load(&setup, image)?;
+    show_load(&rig, &setup, image)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -48,17 +48,29 @@ impl Alone<'_> {
     /// # Errors
     /// As [`Alone::load`].
     pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
-        let count = self.bases.recipe(case).changes.len();
-        // Those of one change first, all of them last: a case has five at most.
-        let mut sets: Vec<Vec<usize>> =
-            (1..1_usize << count).map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect()).collect();
-        sets.sort_by_key(Vec::len);
-        for only in sets {
-            let smaller = case.with_only(&only, count);
-            if like(&self.load(self.bases.case(&smaller)?.image)?.0) {
-                return Ok(Some(smaller));
-            }
-        }
-        Ok(None)
+        smallest(self.bases, case, |smaller| Ok(like(&self.load(self.bases.case(smaller)?.image)?.0)))
     }
+}
+
+/// The case with as few changes as still show something; None where the case itself does not.
+///
+/// # Errors
+/// Those of `shows`.
+pub fn smallest(
+    bases: &Bases,
+    case: &CaseId,
+    mut shows: impl FnMut(&CaseId) -> Result<bool>,
+) -> Result<Option<CaseId>> {
+    let count = bases.recipe(case).changes.len();
+    // Those of one change first, all of them last: a case has five at most.
+    let mut sets: Vec<Vec<usize>> =
+        (1..1_usize << count).map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect()).collect();
+    sets.sort_by_key(Vec::len);
+    for only in sets {
+        let smaller = case.with_only(&only, count);
+        if shows(&smaller)? {
+            return Ok(Some(smaller));
+        }
+    }
+    Ok(None)
 }

@@ -68,6 +68,11 @@ impl Class {
         matches!(self, Self::Laxer | Self::CrashMissed)
     }
 
+    /// Whether the kernel died.
+    pub const fn is_crash(self) -> bool {
+        matches!(self, Self::Ran | Self::CrashFlagged | Self::CrashMissed)
+    }
+
     /// How it is written.
     pub const fn name(self) -> &'static str {
         match self {

@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! case (number ─▶ broken module) ─▶ judge (our verdict) ─▶ line (a guest takes it; another one when it dies)
-//!        ─▶ tally (rows that are alike) ─▶ state (outlives us)
+//!        ─▶ libkmod (a child asks it; another one when it dies) ─▶ tally (rows that are alike) ─▶ state (outlives us)
 //! ```
+//! In a guided campaign `guide` makes the case, of those that reached something new (`coverage`).
 
 pub mod alone;
 pub mod base;
@@ -14,8 +15,11 @@ pub mod coverage;
 pub mod guide;
 pub mod judge;
 pub mod keep;
+pub mod libkmod;
 pub mod line;
+pub mod readings;
 pub mod report;
+mod setup;
 pub mod state;
 pub mod tally;
 
@@ -28,30 +32,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modfile::check::{self, Kernel as Target, Series, Verdict};
+use modfile::check;
 
+pub use self::setup::Setup;
 use self::{
-    alone::Alone,
-    base::{Bases, Broken},
     case::{CaseId, Region, Which},
     change::Chance,
     coverage::{Coverage, Filter},
     guide::Made,
     judge::Answer,
+    libkmod::{Libkmod, Reader},
     line::{Answered, Line, Pending},
     state::State,
-    tally::{Row, Tally},
+    tally::{Drawn, Row, Tally},
 };
 use crate::{
     error::{Error, Result},
     interrupt,
-    machine::Machine,
-    module,
-    run::{Contents, Prepared, Rig},
+    run::Rig,
 };
-
-/// The guest modules that are broken.
-pub const BASES: [&str; 2] = ["accepted", "accepted_full"];
 
 /// Cases that a worker takes at once, and that count when all of them are done.
 const PIECE: u64 = 32;
@@ -62,59 +61,6 @@ const AHEAD: u64 = 32;
 
 /// How often what is known is written down.
 const SAVE: Duration = Duration::from_secs(5);
-
-/// What cases are made of, and what judges them: a kernel with its modules and a saved guest.
-#[derive(Debug)]
-pub struct Setup<'a> {
-    rig: &'a Rig,
-    prepared: Prepared,
-    bases: Bases,
-    /// What we need to know of the kernel to judge.
-    target: Target,
-    /// Which of its code counts, if it tells what is reached.
-    filter: Option<Filter>,
-}
-
-impl<'a> Setup<'a> {
-    /// Fetches the kernel, builds the modules and saves a guest that takes cases, where they are not in the cache.
-    ///
-    /// # Errors
-    /// Any of it fails, or the modules have nothing in the region.
-    pub fn prepare(rig: &'a Rig, kernel: &str, region: Region) -> Result<Self> {
-        let contents = Contents { modules: &BASES, ..Contents::default() };
-        let prepared = rig.prepare_with(kernel, Machine::CAMPAIGN, &contents)?;
-        let set = module::build(&rig.store, &prepared.kernel, &BASES, &[])?;
-        if let Some((name, why)) = set.failures.first_key_value() {
-            return Err(Error::new(format!("the module {name} does not build for {kernel}: {why}")));
-        }
-        let bases = Bases::new(region, set.modules.values())?;
-        let release = &prepared.kernel.release;
-        let series =
-            Series::of_release(release).ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
-        let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
-        let filter = Filter::of(&prepared.kernel)?;
-        Ok(Self { rig, prepared, bases, target, filter })
-    }
-
-    /// The file of a case, and what was done to it.
-    ///
-    /// # Errors
-    /// It names no module of these, or no place in one.
-    pub fn case(&self, id: &CaseId) -> Result<Broken> {
-        self.bases.case(id)
-    }
-
-    /// Our verdict on a file.
-    pub fn verdict(&self, image: &[u8]) -> Verdict {
-        check::check(image, self.target)
-    }
-
-    /// Cases one by one.
-    pub fn alone(&self) -> Alone<'_> {
-        let Self { rig, prepared, bases, target, .. } = self;
-        Alone { host: &rig.host, snapshot: &prepared.guest, bases, target: *target }
-    }
-}
 
 /// What a campaign shall do.
 #[derive(Debug, Clone)]
@@ -169,6 +115,8 @@ pub enum Now<'a> {
 #[derive(Debug)]
 pub struct Campaign<'a> {
     setup: Setup<'a>,
+    /// Nothing where it cannot be had.
+    libkmod: Option<Libkmod>,
     options: Options,
     begun: Instant,
     /// For how long it has run before.
@@ -207,24 +155,29 @@ impl<'a> Campaign<'a> {
                 "that takes CONFIG_KCOV and its System.map, as `modrig kernels build 6.12-kasan` makes; or leave out --guided",
             ));
         }
+        let libkmod = Libkmod::obtain_or_say(&rig.store)?;
         let (release, bases) = (setup.prepared.kernel.release.clone(), setup.bases.digest.clone());
         let mut new = State::new(options.kernel.clone(), release, options.region, options.seed, bases);
+        new.libkmod = libkmod.as_ref().map(|libkmod| libkmod.version().to_owned());
         new.guided = options.guided;
         new.coverage = setup.filter.as_ref().map(|_| Coverage::default());
         let state = match earlier {
             Some(state) if !state.is_of(&new) => {
                 let what = format!("the campaign in `{}` is not this one", options.place.display());
                 return Err(Error::usage(what).help(
-                    "it is of another kernel, region or seed, of other modules, or only one of them is guided; name another \
-                     folder with --place, or leave out --continue",
+                    "it is of another kernel, region or seed, of other modules or another libkmod, or only one of them is \
+                     guided; name another folder with --place, or leave out --continue",
                 ));
             }
-            Some(state) => state,
+            Some(mut state) => {
+                state.libkmod = new.libkmod.or(state.libkmod);
+                state
+            }
             None => new,
         };
         let earlier = state.time;
         let work = Mutex::new(Work { state, next: 0, stopped: false });
-        Ok(Self { setup, options, begun: Instant::now(), earlier, work })
+        Ok(Self { setup, libkmod, options, begun: Instant::now(), earlier, work })
     }
 
     /// Runs it until its time is over or all cases are done, and then what has to be confirmed once more; `show` is called
@@ -282,19 +235,38 @@ impl<'a> Campaign<'a> {
         for (number, (key, entry)) in wanted.iter().enumerate() {
             show(Now::Alone(wanted.len() - number));
             let like = |answer: &Answer| tally::is_like(answer, &entry.kernel);
-            let smallest = alone.smallest(&state.case(entry), like)?;
-            let found = match smallest {
-                Some(case) => {
-                    let labels = self.setup.case(&case)?.labels;
-                    tally::Alone::Same(case, labels.iter().map(ToString::to_string).collect())
-                }
-                None => tally::Alone::Other,
-            };
+            let found = self.found(alone.smallest(&state.case(&entry.first), like)?)?;
             if let Some(entry) = state.tally.entries.get_mut(key) {
                 entry.alone = Some(found);
             }
         }
+        self.confirm_readings(&mut state)?;
         Ok(state)
+    }
+
+    /// Asks libkmod again of what it has died.
+    fn confirm_readings(&self, state: &mut State) -> Result<()> {
+        let Some(mut reader) = self.reader() else { return Ok(()) };
+        let first = state.clone();
+        for same in state.tally.readings.to_confirm() {
+            let smallest = alone::smallest(&self.setup.bases, &first.case(&same.first), |case| {
+                Ok(reader.ask(&[&self.setup.case(case)?.image])? == [same.reading.clone()])
+            })?;
+            same.alone = Some(self.found(smallest)?);
+        }
+        Ok(())
+    }
+
+    /// What a case does alone, if it is known with how few changes.
+    fn found(&self, smallest: Option<CaseId>) -> Result<tally::Alone> {
+        let Some(case) = smallest else { return Ok(tally::Alone::Other) };
+        let labels = self.setup.case(&case)?.labels;
+        Ok(tally::Alone::Same(case, labels.iter().map(ToString::to_string).collect()))
+    }
+
+    /// Who asks libkmod, for this thread.
+    fn reader(&self) -> Option<Reader<'_>> {
+        self.libkmod.as_ref().map(Libkmod::reader)
     }
 
     fn state(&self) -> State {
@@ -331,9 +303,10 @@ impl<'a> Campaign<'a> {
     fn drive(&self) -> Result<()> {
         let watched = self.setup.filter.as_ref().map_or_else(Vec::new, Filter::ranges);
         let mut line = Line::new(&self.setup.rig.host, &self.setup.prepared.guest, &watched);
+        let mut reader = self.reader();
         let mut cases = 0..0;
         // Pieces of which some cases are done.
-        let mut open: BTreeMap<u64, Piece> = BTreeMap::new();
+        let mut open: BTreeMap<u64, Vec<Answered>> = BTreeMap::new();
         loop {
             while line.has_room() && (!self.options.guided || line.len() < AHEAD) {
                 if cases.is_empty() {
@@ -350,11 +323,12 @@ impl<'a> Campaign<'a> {
             interrupt::check()?;
             for answered in line.turn()? {
                 let number = answered.case.index / PIECE;
-                let piece = open.entry(number).or_default();
-                piece.add(answered);
+                let done = open.entry(number).or_default();
+                done.push(answered);
                 let cases = self.cases_of(number);
-                if piece.tally.cases() == cases.end - cases.start {
-                    self.finish(number, open.remove(&number).unwrap_or_default(), &mut line.restores);
+                if done.len() as u64 == cases.end - cases.start {
+                    let piece = Piece::of(open.remove(&number).unwrap_or_default(), reader.as_mut())?;
+                    self.finish(number, piece, &mut line.restores);
                 }
             }
         }
@@ -404,9 +378,16 @@ struct Piece {
 }
 
 impl Piece {
-    fn add(&mut self, Answered { case, answer, reached }: Answered) {
-        let recipe = case.made.as_ref().map(|made| made.recipe.clone());
-        self.tally.add(Row { index: case.index, recipe, ours: case.ours, kernel: answer });
-        self.reached.push((case.made, reached));
+    /// libkmod is asked of all its files at once: that it is another process then costs nothing.
+    fn of(cases: Vec<Answered>, reader: Option<&mut Reader<'_>>) -> Result<Self> {
+        let images: Vec<&[u8]> = cases.iter().map(|answered| &*answered.case.image).collect();
+        let mut readings = reader.map_or(Ok(Vec::new()), |reader| reader.ask(&images))?.into_iter();
+        let mut piece = Self::default();
+        for Answered { case, answer, reached } in cases {
+            let drawn = Drawn { index: case.index, recipe: case.made.as_ref().map(|made| made.recipe.clone()) };
+            piece.tally.add(Row { case: drawn, ours: case.ours, kernel: answer, libkmod: readings.next() });
+            piece.reached.push((case.made, reached));
+        }
+        Ok(piece)
     }
 }

@@ -13,7 +13,7 @@ use super::{
     case::{CaseId, Region, Which},
     coverage::Coverage,
     guide::Corpus,
-    tally::{Entry, Tally},
+    tally::{Drawn, Tally},
 };
 use crate::{
     cache::Digest,
@@ -25,7 +25,7 @@ use crate::{
 pub const FILE: &str = "campaign.json";
 
 /// Version of the file's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A campaign.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub struct State {
     /// Which of them reached something new, where that guides.
     #[serde(default, skip_serializing_if = "Corpus::is_empty")]
     pub corpus: Corpus,
+    /// Version of the libkmod that was asked; none where it could not be had.
+    pub libkmod: Option<String>,
     /// Which pieces are done.
     pub done: Pieces,
     /// What the cases gave.
@@ -58,6 +60,12 @@ pub struct State {
     pub time: Duration,
     /// How often a guest was restored, by milliseconds that it took.
     pub restores: BTreeMap<u64, u64>,
+}
+
+/// What all versions of the file have.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 impl State {
@@ -73,6 +81,7 @@ impl State {
             guided: false,
             coverage: None,
             corpus: Corpus::default(),
+            libkmod: None,
             done: Pieces::default(),
             tally: Tally::default(),
             time: Duration::ZERO,
@@ -80,10 +89,11 @@ impl State {
         }
     }
 
-    /// Whether the cases of both are the same.
+    /// Whether the cases of both are the same, and the libkmod, where it was asked.
     pub fn is_of(&self, other: &Self) -> bool {
         let cases = |state: &Self| (state.release.clone(), state.region, state.seed, state.bases.clone(), state.guided);
-        cases(self) == cases(other)
+        let libkmods = self.libkmod.iter().chain(&other.libkmod).collect::<BTreeSet<_>>();
+        cases(self) == cases(other) && libkmods.len() < 2
     }
 
     /// Reads the campaign in a folder.
@@ -94,11 +104,15 @@ impl State {
         let file = place.join(FILE);
         let failed = || format!("no campaign can be read from `{}`", file.display());
         let text = fs::read(&file).map_err(|cause| Error::usage(failed()).because(cause))?;
-        let state: Self = serde_json::from_slice(&text).map_err(|cause| Error::usage(failed()).because(cause))?;
-        match state.version {
-            VERSION => Ok(state),
-            other => Err(Error::usage(failed()).because(format!("it is of version {other}, not {VERSION}"))),
+        // The version first: another one has other fields.
+        let Version { version } =
+            serde_json::from_slice(&text).map_err(|cause| Error::usage(failed()).because(cause))?;
+        if version != VERSION {
+            let why = format!("it is of version {version}, not {VERSION}");
+            let help = "run the campaign again: remove its folder, or name another one with --place";
+            return Err(Error::usage(failed()).because(why).help(help));
         }
+        serde_json::from_slice(&text).map_err(|cause| Error::usage(failed()).because(cause))
     }
 
     /// Writes it; what was there stays until the new one is whole.
@@ -137,11 +151,11 @@ impl State {
         }
     }
 
-    /// The case that is the example of an entry.
-    pub fn case(&self, entry: &Entry) -> CaseId {
-        let which = match &entry.recipe {
+    /// The name of a case.
+    pub fn case(&self, Drawn { index, recipe }: &Drawn) -> CaseId {
+        let which = match recipe {
             Some(recipe) => Which::Recipe(recipe.clone()),
-            None => Which::Number { seed: self.seed, index: entry.index, only: Vec::new() },
+            None => Which::Number { seed: self.seed, index: *index, only: Vec::new() },
         };
         CaseId { kernel: self.kernel.clone(), region: self.region, which }
     }
@@ -201,5 +215,13 @@ mod tests {
         assert_eq!((pieces.next(0), pieces.next(3), pieces.next(9)), (2, 5, 9));
         pieces.add(2);
         assert_eq!(pieces, Pieces { below: 5, beyond: BTreeSet::new() });
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_an_error_that_says_what_to_do() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join(FILE), r#"{"version": 1, "kernel": "6.1"}"#).unwrap();
+        let error = State::read(place.path()).unwrap_err();
+        assert!(error.report().contains(&format!("it is of version 1, not {VERSION}\nhelp: run the campaign again")));
     }
 }

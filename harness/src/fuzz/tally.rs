@@ -9,40 +9,59 @@ use super::{
     case::CaseId,
     change::Recipe,
     judge::{self, Answer, Class},
+    libkmod::Reading,
+    readings::{Counts, Readings},
 };
 
 /// Different entries that are kept of a campaign. More of them are counted by their class only.
 const ENTRIES_MAX: usize = 2000;
 
+/// A case of a campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// Its number.
+    pub index: u64,
+    /// What was done, where that does not follow from the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
+}
+
+/// One of which all follows from the number.
+impl From<u64> for Drawn {
+    fn from(index: u64) -> Self {
+        Self { index, recipe: None }
+    }
+}
+
 /// One case and all that is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The case.
-    pub index: u64,
-    /// What was done, where that does not follow from the number.
-    pub recipe: Option<Recipe>,
+    pub case: Drawn,
     /// Our verdict.
     pub ours: Verdict,
     /// The kernel's.
     pub kernel: Answer,
+    /// libkmod's, if it was asked.
+    pub libkmod: Option<Reading>,
 }
 
-/// Rows that are alike.
+/// Rows that are alike. What libkmod made of them may differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// How many.
     pub count: u64,
     /// The one with the lowest number.
-    pub index: u64,
-    /// What was done to it, where that does not follow from the number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recipe: Option<Recipe>,
+    #[serde(flatten)]
+    pub first: Drawn,
     /// Its class.
     pub class: Class,
     /// Our verdict on it.
     pub ours: String,
     /// The kernel's.
     pub kernel: Answer,
+    /// How they came out with libkmod.
+    pub libkmod: Counts,
     /// What became of the case when it was run alone; nothing yet when it was not.
     pub alone: Option<Alone>,
 }
@@ -66,6 +85,8 @@ pub struct Tally {
     pub entries: BTreeMap<String, Entry>,
     /// Rows that are in no entry, because there are too many.
     pub left_out: u64,
+    /// What libkmod made of all cases.
+    pub readings: Readings,
 }
 
 impl Tally {
@@ -74,9 +95,14 @@ impl Tally {
         let class = Class::of(&row.ours, &row.kernel);
         *self.classes.entry(class).or_default() += 1;
         let key = key(class, &row);
-        let Row { index, recipe, ours, kernel } = row;
-        let entry = Entry { count: 1, index, recipe, class, ours: judge::words(&ours), kernel, alone: None };
-        self.put(key, entry);
+        let Row { case, ours, kernel, libkmod: reading } = row;
+        let mut libkmod = Counts::default();
+        if let Some(reading) = reading {
+            libkmod.add(reading.outcome(), 1);
+            self.readings.add(class, case.clone(), reading);
+        }
+        let ours = judge::words(&ours);
+        self.put(key, Entry { count: 1, first: case, class, ours, kernel, libkmod, alone: None });
     }
 
     /// Counts what another tally has counted.
@@ -85,6 +111,7 @@ impl Tally {
             *self.classes.entry(class).or_default() += count;
         }
         self.left_out += other.left_out;
+        self.readings.merge(other.readings);
         other.entries.into_iter().for_each(|(key, entry)| self.put(key, entry));
     }
 
@@ -93,10 +120,12 @@ impl Tally {
         match self.entries.get_mut(&key) {
             Some(known) => {
                 let (count, alone) = (known.count + entry.count, known.alone.take());
-                if entry.index < known.index && alone.is_none() {
+                let mut libkmod = std::mem::take(&mut known.libkmod);
+                libkmod.merge(&entry.libkmod);
+                if entry.first.index < known.first.index && alone.is_none() {
                     *known = entry;
                 }
-                (known.count, known.alone) = (count, alone);
+                (known.count, known.libkmod, known.alone) = (count, libkmod, alone);
             }
             None if full => self.left_out += entry.count,
             None => drop(self.entries.insert(key, entry)),
@@ -198,7 +227,12 @@ mod tests {
     use super::*;
 
     fn row(index: u64, log: &str) -> Row {
-        Row { index, recipe: None, ours: Verdict::Accept, kernel: Answer::Returned(-8, log.into()) }
+        Row {
+            case: index.into(),
+            ours: Verdict::Accept,
+            kernel: Answer::Returned(-8, log.into()),
+            libkmod: Some(Reading::Took),
+        }
     }
 
     #[test]
@@ -208,7 +242,7 @@ mod tests {
             lines.iter().enumerate().for_each(|(index, log)| tally.add(row(index as u64, log)));
             assert_eq!(tally.entries.keys().collect::<Vec<_>>(), [&format!("laxer | accept | -8 {expected}")]);
             assert_eq!(
-                tally.entries.values().next().map(|entry| (entry.count, entry.index)),
+                tally.entries.values().next().map(|entry| (entry.count, entry.first.index)),
                 Some((lines.len() as u64, 0))
             );
         };
@@ -240,7 +274,15 @@ mod tests {
         other.add(row(9, "y"));
         one.merge(other);
         assert_eq!((one.cases(), one.of(Class::Laxer)), (3, 3));
-        assert_eq!(one.entries.values().map(|entry| (entry.count, entry.index)).collect::<Vec<_>>(), [(2, 3), (1, 9)]);
+        assert_eq!(
+            one.entries.values().map(|entry| (entry.count, entry.first.index)).collect::<Vec<_>>(),
+            [(2, 3), (1, 9)]
+        );
+        let libkmod: Vec<String> = one.entries.values().map(|entry| entry.libkmod.to_string()).collect();
+        assert_eq!(
+            (libkmod, one.readings.counts(|_| true).to_string()),
+            (vec!["took 2".into(), "took 1".into()], "took 3".into())
+        );
         assert_eq!(one.to_confirm().len(), 2);
     }
 }

@@ -1,0 +1,72 @@
+//! What a campaign needs of a kernel.
+
+use modfile::check::{self, Kernel as Target, Series, Verdict};
+
+use super::{
+    alone::Alone,
+    base::{Bases, Broken},
+    case::{CaseId, Region},
+    coverage::Filter,
+};
+use crate::{
+    error::{Error, Result},
+    machine::Machine,
+    module,
+    run::{Contents, Prepared, Rig},
+};
+
+/// The guest modules that are broken.
+const BASES: [&str; 2] = ["accepted", "accepted_full"];
+
+/// What cases are made of, and what judges them: a kernel with its modules and a saved guest.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    pub(super) rig: &'a Rig,
+    pub(super) prepared: Prepared,
+    pub(super) bases: Bases,
+    /// What we need to know of the kernel to judge.
+    pub(super) target: Target,
+    /// Which of its code counts, if it tells what is reached.
+    pub(super) filter: Option<Filter>,
+}
+
+impl<'a> Setup<'a> {
+    /// Fetches the kernel, builds the modules and saves a guest that takes cases, where they are not in the cache.
+    ///
+    /// # Errors
+    /// Any of it fails, or the modules have nothing in the region.
+    pub fn prepare(rig: &'a Rig, kernel: &str, region: Region) -> Result<Self> {
+        let contents = Contents { modules: &BASES, ..Contents::default() };
+        let prepared = rig.prepare_with(kernel, Machine::CAMPAIGN, &contents)?;
+        let set = module::build(&rig.store, &prepared.kernel, &BASES, &[])?;
+        if let Some((name, why)) = set.failures.first_key_value() {
+            return Err(Error::new(format!("the module {name} does not build for {kernel}: {why}")));
+        }
+        let bases = Bases::new(region, set.modules.values())?;
+        let release = &prepared.kernel.release;
+        let series =
+            Series::of_release(release).ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
+        let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
+        let filter = Filter::of(&prepared.kernel)?;
+        Ok(Self { rig, prepared, bases, target, filter })
+    }
+
+    /// The file of a case, and what was done to it.
+    ///
+    /// # Errors
+    /// It names no module of these, or no place in one.
+    pub fn case(&self, id: &CaseId) -> Result<Broken> {
+        self.bases.case(id)
+    }
+
+    /// Our verdict on a file.
+    pub fn verdict(&self, image: &[u8]) -> Verdict {
+        check::check(image, self.target)
+    }
+
+    /// Cases one by one.
+    pub fn alone(&self) -> Alone<'_> {
+        let Self { rig, prepared, bases, target, .. } = self;
+        Alone { host: &rig.host, snapshot: &prepared.guest, bases, target: *target }
+    }
+}
