@@ -327,7 +327,7 @@ impl<'a> Campaign<'a> {
                 done.push(answered);
                 let cases = self.cases_of(piece);
                 if done.len() as u64 == cases.end - cases.start {
-                    let tally = tally_of(open.remove(&piece).unwrap_or_default(), reader.as_mut())?;
+                    let tally = self.tally_of(open.remove(&piece).unwrap_or_default(), reader.as_mut())?;
                     self.finish(piece, tally, &mut line.restores);
                 }
             }
@@ -349,15 +349,16 @@ impl<'a> Campaign<'a> {
             *work.state.restores.entry(restore.as_millis() as u64).or_default() += 1;
         }
     }
-}
 
-/// The rows of a piece, counted. libkmod is asked of all its files at once: that it is another process then costs nothing.
-fn tally_of(cases: Vec<(Pending, Answer)>, reader: Option<&mut Reader<'_>>) -> Result<Tally> {
-    let images: Vec<&[u8]> = cases.iter().map(|(case, _)| &*case.image).collect();
-    let mut readings = reader.map_or(Ok(Vec::new()), |reader| reader.ask(&images))?.into_iter();
-    let mut tally = Tally::default();
-    for (case, kernel) in cases {
-        tally.add(Row { index: case.index, ours: case.ours, kernel, libkmod: readings.next() });
+    /// The rows of a piece, counted. libkmod is asked of all its files at once: that it is another process then costs nothing.
+    fn tally_of(&self, cases: Vec<(Pending, Answer)>, reader: Option<&mut Reader<'_>>) -> Result<Tally> {
+        let images: Vec<&[u8]> = cases.iter().map(|(case, _)| &*case.image).collect();
+        let mut readings = reader.map_or(Ok(Vec::new()), |reader| reader.ask(&images))?.into_iter();
+        let (alone, mut tally) = (self.setup.alone(), Tally::default());
+        for (case, kernel) in cases {
+            let kernel = alone.blame(&case.image, &case.ours, kernel)?;
+            tally.add(Row { index: case.index, ours: case.ours, kernel, libkmod: readings.next() });
+        }
+        Ok(tally)
     }
-    Ok(tally)
 }
