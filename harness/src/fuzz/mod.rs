@@ -327,7 +327,7 @@ impl<'a> Campaign<'a> {
                 done.push(answered);
                 let cases = self.cases_of(number);
                 if done.len() as u64 == cases.end - cases.start {
-                    let piece = Piece::of(open.remove(&number).unwrap_or_default(), reader.as_mut())?;
+                    let piece = self.piece_of(open.remove(&number).unwrap_or_default(), reader.as_mut())?;
                     self.finish(number, piece, &mut line.restores);
                 }
             }
@@ -367,6 +367,20 @@ impl<'a> Campaign<'a> {
             *state.restores.entry(restore.as_millis() as u64).or_default() += 1;
         }
     }
+
+    /// What the cases of a piece gave. libkmod is asked of all its files at once: that it is another process then costs nothing.
+    fn piece_of(&self, cases: Vec<Answered>, reader: Option<&mut Reader<'_>>) -> Result<Piece> {
+        let images: Vec<&[u8]> = cases.iter().map(|answered| &*answered.case.image).collect();
+        let mut readings = reader.map_or(Ok(Vec::new()), |reader| reader.ask(&images))?.into_iter();
+        let (alone, mut piece) = (self.setup.alone(), Piece::default());
+        for Answered { case, answer, reached } in cases {
+            let kernel = alone.blame(&case.image, &case.ours, answer)?;
+            let drawn = Drawn { index: case.index, recipe: case.made.as_ref().map(|made| made.recipe.clone()) };
+            piece.tally.add(Row { case: drawn, ours: case.ours, kernel, libkmod: readings.next() });
+            piece.reached.push((case.made, reached));
+        }
+        Ok(piece)
+    }
 }
 
 /// What the cases of a piece gave.
@@ -375,19 +389,4 @@ struct Piece {
     tally: Tally,
     /// What each of them was the first in its guest to reach; how it was made, in a guided campaign.
     reached: Vec<(Option<Made>, Vec<u64>)>,
-}
-
-impl Piece {
-    /// libkmod is asked of all its files at once: that it is another process then costs nothing.
-    fn of(cases: Vec<Answered>, reader: Option<&mut Reader<'_>>) -> Result<Self> {
-        let images: Vec<&[u8]> = cases.iter().map(|answered| &*answered.case.image).collect();
-        let mut readings = reader.map_or(Ok(Vec::new()), |reader| reader.ask(&images))?.into_iter();
-        let mut piece = Self::default();
-        for Answered { case, answer, reached } in cases {
-            let drawn = Drawn { index: case.index, recipe: case.made.as_ref().map(|made| made.recipe.clone()) };
-            piece.tally.add(Row { case: drawn, ours: case.ours, kernel: answer, libkmod: readings.next() });
-            piece.reached.push((case.made, reached));
-        }
-        Ok(piece)
-    }
 }
