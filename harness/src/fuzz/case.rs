@@ -156,6 +156,8 @@ enum Change {
 
 /// A module's file, and what is wrong with it.
 #[derive(Debug, Clone)]
+    /// That module's file.
+    pub valid: Arc<[u8]>,
 pub struct Broken {
     /// The module it was made of.
     pub base: String,
@@ -195,12 +197,7 @@ impl Bases {
                 }
             }
         }
-        Broken { base: base.name.clone(), image, labels }
-    }
-
-    /// The module that a case is made of, as it was before.
-    pub fn valid(&self, id: &CaseId) -> &[u8] {
-        &self.plan(id).0.bytes
+        Broken { base: base.name.clone(), valid: Arc::clone(&base.bytes), image, labels }
     }
 
     /// How many changes a case has.
