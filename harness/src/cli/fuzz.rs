@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anstream::{print, println};
-use clap::{Args, Subcommand};
+use anstream::{eprintln, print, println};
+use clap::{Args, Subcommand, value_parser};
 use modrig_agent::slots::IMAGE_BYTES_MAX;
 use modrig_fuzz::crashes::Crash;
 
@@ -24,7 +24,9 @@ use crate::{
         report::Report,
         state::State,
     },
-    progress::Progress,
+    progress::{self, Progress},
+    report::cases,
+    whole,
 };
 
 /// Where campaigns lie.
@@ -224,24 +226,28 @@ fn case(global: &Global, args: &CaseArgs) -> Result<ExitCode> {
     let rig = global.rig()?;
     let setup = Setup::prepare(&rig, &args.case.kernel, args.case.region)?;
     let broken = setup.case(&args.case);
-    println!("{}, {} bytes of {}", args.case, broken.image.len(), broken.base);
-    broken.labels.iter().for_each(|label| println!("  {label}"));
-    println!("we say: {}", judge::words(&setup.verdict(&broken.image)));
+    if broken.labels.is_empty() && !args.case.only.is_empty() {
+        return Err(Error::usage(format!("{} changes nothing", args.case)).help("changes are counted from 0"));
+    }
+    // The words and the file go different ways.
+    let to_stdout = args.output.as_deref().is_some_and(whole::is_stdout);
+    let say = |text: String| if to_stdout { eprintln!("{text}") } else { println!("{text}") };
+    say(format!("{}, {} bytes of {}", args.case, broken.image.len(), broken.base));
+    broken.labels.iter().for_each(|label| say(format!("  {label}")));
+    say(format!("we say: {}", judge::words(&setup.verdict(&broken.image))));
     if let Some(file) = &args.output {
-        fs::write(file, &broken.image).context(|| format!("cannot write `{}`", file.display()))?;
-        println!("written: {}", file.display());
+        write_and_say(file, &broken.image)?;
     }
     if args.run {
-        show_load(&setup, broken.image)?;
+        say(loaded(&setup, broken.image)?);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show_load(setup: &Setup<'_>, image: Vec<u8>) -> Result<()> {
+/// What the kernel makes of a file, and what its guest said if it died.
+fn loaded(setup: &Setup<'_>, image: Vec<u8>) -> Result<String> {
     let (answer, log) = setup.alone().load(image)?;
-    println!("the kernel: {answer}");
-    print!("{log}");
-    Ok(())
+    Ok(format!("the kernel: {answer}\n{log}").trim_end().to_owned())
 }
 
 fn load(global: &Global, args: &LoadArgs) -> Result<ExitCode> {
@@ -274,10 +280,10 @@ fn keep(global: &Global, args: &KeepArgs) -> Result<ExitCode> {
 fn report(args: &ReportArgs) -> Result<ExitCode> {
     let report = Report::of(&State::read_all(&args.places)?);
     if let Some(file) = &args.markdown {
-        write_and_say(file, &report.markdown())?;
+        write_and_say(file, report.markdown().as_bytes())?;
     }
     if let Some(file) = &args.html {
-        write_and_say(file, &report.html()?)?;
+        write_and_say(file, report.html()?.as_bytes())?;
     }
     if args.markdown.is_none() && args.html.is_none() {
         print!("{}", report.markdown());
