@@ -15,7 +15,7 @@ use modrig_fuzz::crashes::Crash;
 
 use super::{Global, report::write_and_say};
 use crate::{
-    error::{Blame, Context as _, Error, Result},
+    error::{Error, Result},
     fuzz::{
         Campaign, Now, Options, Setup,
         case::{CaseId, Region},
@@ -153,7 +153,9 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
 
 fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     let no_end = Duration::from_secs(u64::from(u32::MAX));
-    let folder = format!("{}-{}-{}", args.kernel.replace('/', "_"), args.region, args.seed);
+    let name = format!("{}/{}/{}", args.kernel, args.region, args.seed);
+    let kernel = args.kernel.trim_start_matches(['.', '/']).replace('/', "_");
+    let folder = format!("{kernel}-{}-{}", args.region, args.seed);
     let place = args.place.clone().unwrap_or_else(|| PathBuf::from(PLACE).join(folder));
     let options = Options {
         kernel: args.kernel.clone(),
@@ -167,15 +169,9 @@ fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     };
     let rig = global.rig()?;
     let mut campaign = Campaign::prepare(&rig, options)?;
-    let result = campaign.run(display(&rig.store.progress));
-    let state = match result {
-        Err(error) if error.blame() == Blame::Interrupted => {
-            println!("kept in {}: go on with --continue", place.display());
-            return Err(error);
-        }
-        result => result?,
-    };
-    println!("{}\ncampaign: {}", line(&state), place.display());
+    let kept = |_: &Error| println!("kept in {}: go on with --continue", place.display());
+    let state = campaign.run(display(&rig.store.progress, name)).inspect_err(kept)?;
+    println!("{}\ncampaign: {}", summary(&state).join("\n"), place.display());
     let bugs = state.tally.entries.values().filter(|entry| entry.class.is_bug());
     for entry in bugs.clone() {
         println!(
@@ -189,37 +185,49 @@ fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(bugs.count() > 0)))
 }
 
-/// Shows a campaign's progress: on a terminal in one line that changes, elsewhere in one now and then.
-fn display(progress: &Progress) -> impl FnMut(Now<'_>) {
-    let bar = progress.spinner("");
+/// Shows a campaign's progress: on a terminal in a few lines that change, elsewhere in one now and then.
+fn display(progress: &Progress, name: String) -> impl FnMut(Now<'_>) {
+    let bar = progress.status(name.clone());
     let progress = progress.clone();
     let mut said = Instant::now();
     move |now| {
-        let text = match now {
-            Now::Cases(state) => line(state),
-            Now::Alone(left) => format!("{left} cases once more, each alone"),
+        let texts = match now {
+            Now::Cases(state) => summary(state),
+            Now::Alone(left) => vec![format!("{left} cases once more, each alone")],
         };
-        if bar.is_hidden() && said.elapsed() >= LINE_PAUSE {
-            progress.say(&text);
+        if !bar.is_hidden() {
+            bar.set_message(format!("{name}\n{}", folded(&texts, progress::columns())));
+        } else if said.elapsed() >= LINE_PAUSE {
+            progress.say(texts.join(": "));
             said = Instant::now();
         }
-        bar.set_message(text);
     }
 }
 
-/// `61234 cases, 1233/s: agree-accept 61000, ...; 4 ways to die; 12 restores of 45 ms`.
-fn line(state: &State) -> String {
+/// `61234 cases, 1233/s; 4 ways to die; 12 restores of 45 ms`, and `agree-accept 61000, ...`.
+fn summary(state: &State) -> Vec<String> {
+    let (ways, restores) = (state.tally.crashes().len(), state.restores.values().sum::<u64>());
+    let ways = format!("{ways} way{} to die", if ways == 1 { "" } else { "s" });
+    let total = format!(
+        "{}, {:.0}/s; {ways}; {restores} restores of {} ms",
+        cases(state.tally.cases() as usize),
+        state.rate(),
+        state.restore_ms().unwrap_or_default(),
+    );
     let classes = Class::ALL.iter().map(|class| (class.name(), state.tally.of(*class)));
     let classes = classes.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}"));
-    format!(
-        "{} cases, {:.0}/s: {}; {} ways to die; {} restores of {} ms",
-        state.tally.cases(),
-        state.rate(),
-        classes.collect::<Vec<_>>().join(", "),
-        state.tally.crashes().len(),
-        state.restores.values().sum::<u64>(),
-        state.restore_ms().unwrap_or_default(),
-    )
+    vec![total, classes.collect::<Vec<_>>().join(", ")]
+}
+
+/// Lines of at most so many columns that end behind a comma or a semicolon, each a little to the right.
+fn folded(texts: &[String], columns: usize) -> String {
+    let form = textwrap::Options::new(columns).initial_indent("  ").subsequent_indent("  ");
+    let form = form.word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let fold = |text: &String| {
+        let bound = text.replace(' ', "\u{a0}").replace(",\u{a0}", ", ").replace(";\u{a0}", "; ");
+        textwrap::fill(&bound, &form).replace('\u{a0}', " ")
+    };
+    texts.iter().map(fold).collect::<Vec<_>>().join("\n")
 }
 
 fn case(global: &Global, args: &CaseArgs) -> Result<ExitCode> {
@@ -289,4 +297,17 @@ fn report(args: &ReportArgs) -> Result<ExitCode> {
         print!("{}", report.markdown());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_the_terminal_and_end_behind_commas() {
+        let texts =
+            ["12 cases, 3/s; 4 ways to die; 5 restores of 6 ms".into(), "agree-accept 7, agree-reject 8".into()];
+        let expected = "  12 cases, 3/s;\n  4 ways to die;\n  5 restores of 6 ms\n  agree-accept 7,\n  agree-reject 8";
+        assert_eq!(folded(&texts, 23), expected);
+    }
 }
