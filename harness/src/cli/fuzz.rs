@@ -1,8 +1,9 @@
 //! `modrig fuzz`: campaigns against the kernel's loader, single cases of them, and what they gave.
 
 use std::{
-    fs,
-    path::PathBuf,
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
     process::ExitCode,
     thread,
     time::{Duration, Instant},
@@ -64,7 +65,7 @@ pub(super) struct KernelArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
     /// How many cases, those of earlier runs included
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     cases: Option<u64>,
     /// From which, with its number, each case follows
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -259,20 +260,32 @@ fn loaded(setup: &Setup<'_>, image: Vec<u8>) -> Result<String> {
 }
 
 fn load(global: &Global, args: &LoadArgs) -> Result<ExitCode> {
-    let failed = |cause: std::io::Error| Error::usage(format!("cannot read `{}`", args.file.display())).because(cause);
-    let image = fs::read(&args.file).map_err(failed)?;
-    if image.len() > IMAGE_BYTES_MAX {
-        let what = format!("`{}` has {} bytes: more than {IMAGE_BYTES_MAX}", args.file.display(), image.len());
-        return Err(Error::usage(what).help("`modrig shell` has room for it"));
-    }
+    let image = read(&args.file)?;
     let rig = global.rig()?;
     let setup = Setup::prepare(&rig, &args.kernel, Region::Any)?;
     println!("we say: {}", judge::words(&setup.verdict(&image)));
-    show_load(&setup, image)?;
+    println!("{}", loaded(&setup, image)?);
     Ok(ExitCode::SUCCESS)
 }
 
 fn keep(global: &Global, args: &KeepArgs) -> Result<ExitCode> {
+/// A file that fits into a slot.
+fn read(file: &Path) -> Result<Vec<u8>> {
+    let mut image = Vec::new();
+    let opened = File::open(file);
+    let read = opened.and_then(|file| file.take(IMAGE_BYTES_MAX as u64 + 1).read_to_end(&mut image));
+    read.map_err(|cause| Error::usage(format!("cannot read `{}`", file.display())).because(cause))?;
+    if image.len() > IMAGE_BYTES_MAX {
+        let what = format!(
+            "`{}` is larger than {} KB, and campaigns have no room for that",
+            file.display(),
+            IMAGE_BYTES_MAX >> 10
+        );
+        return Err(Error::usage(what).help("`strip --strip-debug` makes a module smaller that has debug information"));
+    }
+    Ok(image)
+}
+
     let rig = global.rig()?;
     let kept = keep::keep(&rig, &State::read_all(&args.places)?, &args.output)?;
     for Crash { file, title, case, .. } in &kept.new {
@@ -281,7 +294,7 @@ fn keep(global: &Global, args: &KeepArgs) -> Result<ExitCode> {
     for campaign in &kept.outdated {
         println!("{campaign} is of guest modules as they were before: run it again");
     }
-    println!("{} files more in {}", kept.new.len(), args.output.display());
+    println!("new files in {}: {}", args.output.display(), kept.new.len());
     Ok(ExitCode::SUCCESS)
 }
 

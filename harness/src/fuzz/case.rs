@@ -120,10 +120,7 @@ impl FromStr for CaseId {
                 only: only.collect::<Option<_>>()?,
             })
         };
-        parse().ok_or_else(|| {
-            Error::usage(format!("`{text}` names no case"))
-                .help("a case is KERNEL/REGION/SEED/NUMBER, such as 6.1/headers/1/4711")
-        })
+        parse().ok_or_else(|| Error::usage(format!("`{text}` is no case such as 6.1/headers/1/4711")))
     }
 }
 
@@ -156,11 +153,11 @@ enum Change {
 
 /// A module's file, and what is wrong with it.
 #[derive(Debug, Clone)]
-    /// That module's file.
-    pub valid: Arc<[u8]>,
 pub struct Broken {
     /// The module it was made of.
     pub base: String,
+    /// That module's file.
+    pub valid: Arc<[u8]>,
     /// The file.
     pub image: Vec<u8>,
     /// What was done to it.

@@ -65,8 +65,10 @@ pub fn keep(rig: &Rig, campaigns: &[State], folder: &Path) -> Result<Kept> {
         whole::write(&folder.join(&crash.file), &image)?;
         kept.new.push(crash);
     }
-    table.extend(kept.new.iter().cloned());
-    whole::write(&folder.join(TABLE), crashes::table(&table).as_bytes())?;
+    if !kept.new.is_empty() {
+        table.extend(kept.new.iter().cloned());
+        whole::write(&folder.join(TABLE), crashes::table(&table).as_bytes())?;
+    }
     Ok(kept)
 }
 
