@@ -41,7 +41,8 @@ const LINE_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Load broken modules into a kernel, and hold its answers against ours. Exit code 1 when they show a bug of ours
+    /// Load broken modules into a kernel, and hold its answers against those of `modinfo --check`. Exit code 1 when they show
+    /// a bug of ours
     Kernel(KernelArgs),
     /// Show one case of a campaign, write its file, or run it again
     Case(CaseArgs),
@@ -67,7 +68,7 @@ pub(super) struct KernelArgs {
     /// How many cases, those of earlier runs included
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     cases: Option<u64>,
-    /// From which, with its number, each case follows
+    /// What cases follow from: another number, other cases
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How many guests run at once [default: one for each processor]
@@ -268,7 +269,6 @@ fn load(global: &Global, args: &LoadArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn keep(global: &Global, args: &KeepArgs) -> Result<ExitCode> {
 /// A file that fits into a slot.
 fn read(file: &Path) -> Result<Vec<u8>> {
     let mut image = Vec::new();
@@ -286,6 +286,7 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     Ok(image)
 }
 
+fn keep(global: &Global, args: &KeepArgs) -> Result<ExitCode> {
     let rig = global.rig()?;
     let kept = keep::keep(&rig, &State::read_all(&args.places)?, &args.output)?;
     for Crash { file, title, case, .. } in &kept.new {
