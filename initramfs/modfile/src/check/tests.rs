@@ -208,6 +208,28 @@ fn operations_of_a_parameter_are_functions_or_null() {
 }
 
 #[test]
+fn an_array_of_parameters_has_room_for_its_elements() {
+    let parameter = |elements: u8, kind: u32| {
+        with(|writer| {
+            let table = writer.section("__param", SHT_PROGBITS, SHF_ALLOC, vec![0; 40]);
+            let array = [vec![elements, 0, 0, 0, 4, 0, 0, 0], vec![0; 24]].concat();
+            let array_section = writer.section(".rodata", SHT_PROGBITS, SHF_ALLOC, array);
+            let data = writer.section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, vec![0; 16]);
+            let array = writer.symbol("array", STB_GLOBAL, array_section, 0);
+            let data = writer.symbol("elements", STB_GLOBAL, data, 0);
+            let [arrays, ints] = ["param_array_ops", "param_ops_int"].map(|name| writer.symbol(name, STB_GLOBAL, 0, 0));
+            let pointer = |(offset, symbol)| Relocation { offset, symbol, kind: R_64, addend: Some(0) };
+            writer.relocations(".rela__param", table, &[(0, data), (8, data), (16, arrays), (32, array)].map(pointer));
+            let [operations, elements] = [(16, ints), (24, data)].map(pointer);
+            writer.relocations(".rela.rodata", array_section, &[operations, Relocation { kind, ..elements }]);
+        })
+    };
+    all_say(&parameter(4, R_64), "accept");
+    all_say(&parameter(5, R_64), "danger table-pointer");
+    all_say(&parameter(4, R_PC32), "danger table-pointer");
+}
+
+#[test]
 fn operations_of_a_parameter_are_known_by_name() {
     let parameter = |kernels: &'static str| {
         with(|writer| {
