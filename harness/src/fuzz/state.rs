@@ -222,6 +222,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join(FILE), r#"{"version": 1, "kernel": "6.1"}"#).unwrap();
         let error = State::read(place.path()).unwrap_err();
-        assert!(error.report().contains(&format!("it is of version 1, not {VERSION}\nhelp: run the campaign again")));
+        assert!(error.report().contains(&format!(
+            "a modrig of another version wrote it: 1, not {VERSION}\nhelp: run the campaign again"
+        )));
     }
 }
