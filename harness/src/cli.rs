@@ -52,6 +52,7 @@ struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of all commands")]
 struct Global {
     /// Where fetched kernels, build roots, modules and saved guests are kept [default: MODRIG_CACHE, or ~/.cache/modrig]
     #[arg(long, global = true, value_name = "DIR")]

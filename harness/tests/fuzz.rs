@@ -6,9 +6,9 @@ mod common;
 mod desk;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,6 +28,8 @@ use modrig::{
     peers::{Kmod, Peers},
     run::Rig,
 };
+use modrig_fuzz::crashes::{self, Crash};
+use serde_json::{Value, json};
 
 /// A campaign that kills guests within its first cases, and what it is to do besides.
 fn campaign(desk: &Desk, args: &[&str]) -> std::process::Command {
@@ -111,6 +113,117 @@ fn a_crash_is_made_small_and_comes_again_from_its_name() {
         let text = fs::read_to_string(desk.path(page)).unwrap();
         assert!(text.contains(&title) && text.contains(&format!("modrig fuzz case {case} --run")), "{text}");
     }
+}
+
+#[test]
+fn a_file_of_each_way_to_die_is_kept_once_and_can_be_loaded() {
+    let desk = Desk::new();
+    ends(campaign(&desk, &["--cases", "32"]), &[]);
+    let keep = |folder: &str| run(desk.modrig(&["fuzz", "keep", "-o", folder]));
+    let first = keep("kept");
+    let kept = desk.path("kept");
+    let crashes = crashes::parse(&fs::read_to_string(kept.join(crashes::TABLE)).unwrap()).unwrap();
+    let Crash { file, base, title, case, changed, .. } = crashes.first().expect("one of the cases kills the loader");
+    first.ends(0, &[&format!("{file}: {title}: {case}\n"), &format!("new files in kept: {}\n", crashes.len())]);
+    assert!(!changed.is_empty());
+    let named = crashes.iter().flat_map(|crash| [crash.file.clone(), crash.base.clone()]);
+    let named: BTreeSet<String> = named.chain([crashes::TABLE.to_owned()]).collect();
+    assert_eq!(names_in(&kept), Vec::from_iter(named));
+
+    let load = |file: &str| run(desk.modrig(&["fuzz", "load", "-k", KERNEL, &format!("kept/{file}")]));
+    load(base).ends(0, &["we say: accept\n", "the kernel: accepted and ran\n"]);
+    load(file).ends(0, &["we say: danger: ", &format!("the kernel: {title}\n"), "Call Trace:"]);
+    run(desk.modrig(&["fuzz", "case", case, "-o", "again.ko"])).ends(0, &["written: again.ko"]);
+    assert_eq!(fs::read(desk.path("again.ko")).unwrap(), fs::read(kept.join(file)).unwrap());
+
+    let read = || names_in(&kept).iter().map(|name| fs::read(kept.join(name)).unwrap()).collect::<Vec<_>>();
+    let before = read();
+    keep("kept").ends(0, &["new files in kept: 0\n"]);
+    assert_eq!(read(), before);
+    keep("/dev/null/kept").ends(3, &["error: cannot write `/dev/null/kept/", "Not a directory"]);
+    fs::create_dir(desk.path("spoilt")).unwrap();
+    desk.file("spoilt/crashes.tsv", "6.1-strcmp\n");
+    keep("spoilt").ends(2, &["error: `spoilt/crashes.tsv`: `6.1-strcmp` has not six columns"]);
+
+    change(&desk, |state| state["bases"] = json!("0".repeat(64)));
+    let campaign = format!("{KERNEL}/symbols/1 is of guest modules as they were before: run it again\n");
+    keep("other").ends(0, &[&campaign, "new files in other: 0\n"]);
+    assert!(!desk.path("other").exists());
+}
+
+/// Changes the file of the campaign.
+fn change(desk: &Desk, change: impl FnOnce(&mut Value)) {
+    let file = place(desk).join("campaign.json");
+    let mut state = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    change(&mut state);
+    fs::write(file, state.to_string()).unwrap();
+}
+
+#[test]
+fn what_is_no_module_is_loaded_and_what_is_no_file_is_refused() {
+    let desk = Desk::new();
+    let load = |file: &str| run(desk.modrig(&["fuzz", "load", "-k", KERNEL, file]));
+    desk.file("text", "no module\n");
+    desk.file("empty", "");
+    for file in ["text", "empty"] {
+        load(file).ends(0, &["we say: reject: ", "the kernel: ENOEXEC"]);
+    }
+    desk.file("large", vec![0; 93 << 10]);
+    for file in ["large", "/dev/zero"] {
+        let help = "help: `strip --strip-debug` makes a module smaller";
+        load(file).ends(2, &[&format!("error: `{file}` is larger than 92 KB"), help]);
+    }
+    load("nosuch").ends(2, &["error: cannot read `nosuch`: No such file"]);
+    load(".").ends(2, &["error: cannot read `.`: Is a directory"]);
+}
+
+#[test]
+fn what_is_no_case_and_no_campaign_is_refused_and_stays() {
+    let desk = Desk::new();
+    let case = |name: &str| run(desk.modrig(&["fuzz", "case", name]));
+    case("nonsense").ends(2, &["error: invalid value 'nonsense'", "`nonsense` is no case such as 6.1/headers/1/4711"]);
+    case("6.1/headers/1/4711:9").ends(2, &["error: 6.1/headers/1/4711:9 changes nothing", "help: changes are counted"]);
+    let report = || run(desk.modrig(&["fuzz", "report"]));
+    let begin = "help: `modrig fuzz kernel -k 6.1` runs a campaign";
+    report().ends(2, &["error: no campaigns can be read from `target/modrig/fuzz`: No such file", begin]);
+    fs::create_dir_all(desk.path("target/modrig/fuzz")).unwrap();
+    report().ends(4, &["error: no campaign is there", begin]);
+    run(campaign(&desk, &["--continue"])).ends(2, &["error: there is no campaign in `", "or leave out --continue"]);
+
+    ends(campaign(&desk, &["--cases", "1"]), &[]);
+    change(&desk, |state| state["version"] = json!(99));
+    let file = place(&desk).join("campaign.json");
+    let newer = fs::read_to_string(&file).unwrap();
+    let checks = [
+        (newer.as_str(), "campaign.json`: a modrig of another version wrote it: 99, not "),
+        (&newer[..newer.len() / 2], "campaign.json`: it is damaged: EOF while parsing"),
+    ];
+    for (text, why) in checks {
+        fs::write(&file, text).unwrap();
+        report().ends(2, &["error: no campaign can be read from `", why, "help: remove that folder"]);
+        for args in [&["--cases", "1"][..], &["--cases", "1", "--continue"]] {
+            run(campaign(&desk, args)).ends(2, &["error: no campaign can be read from `", why, "or remove that one"]);
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+}
+
+#[test]
+fn what_goes_to_standard_output_stands_there_alone() {
+    let desk = Desk::new();
+    ends(campaign(&desk, &["--cases", "1"]), &[]);
+    // As /dev/stdout is one; that could not be mended if it were replaced.
+    symlink("/proc/self/fd/1", desk.path("stdout")).unwrap();
+    let page = run(desk.modrig(&["fuzz", "report", "--html", "stdout"])).out;
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"), "{page}");
+    assert!(desk.path("stdout").is_symlink());
+    let case = format!("{KERNEL}/symbols/1/0");
+    // Into a file that has something in it already, as a shell's `>>` does.
+    let name = desk.file("file", "before\n");
+    let mut command = desk.modrig(&["fuzz", "case", &case, "-o", "stdout"]);
+    command.stdout(fs::OpenOptions::new().append(true).open(&name).unwrap());
+    run(command).ends(0, &[&case, "we say: "]);
+    assert!(fs::read(name).unwrap().starts_with(b"before\n\x7fELF"));
 }
 
 #[test]
@@ -305,7 +418,7 @@ fn without_libkmod_a_campaign_says_so_once() {
     let mut command = quiet_campaign(&desk, &["--cases", "32", "--offline"]);
     command.env("MODRIG_CACHE", cache.path());
     let ran = run(command);
-    ran.ends(0, &["32 cases", "libkmod: -;", "(run once without --offline)"]);
+    ran.ends(0, &["32 cases", "libkmod: -", "(run once without --offline)"]);
     assert_eq!(ran.err.matches("libkmod is not asked: ").count(), 1, "{}", ran.err);
     run(desk.modrig(&["fuzz", "report"])).ends(0, &["It was not asked."]);
 }

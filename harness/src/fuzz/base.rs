@@ -40,6 +40,8 @@ pub struct Bases {
 pub struct Broken {
     /// The module it was made of.
     pub base: String,
+    /// That module's file.
+    pub valid: Arc<[u8]>,
     /// The file.
     pub image: Vec<u8>,
     /// What was done to it.
@@ -68,14 +70,6 @@ impl Bases {
     /// No module has that name, or not so many places.
     pub fn case(&self, id: &CaseId) -> Result<Broken> {
         self.make(&self.recipe(id))
-    }
-
-    /// The module that a case is made of, as it was before.
-    ///
-    /// # Errors
-    /// No module has that name.
-    pub fn valid(&self, id: &CaseId) -> Result<&[u8]> {
-        self.base(&self.recipe(id).base).map(|base| &*base.bytes)
     }
 
     /// What is done for a case.
@@ -113,7 +107,7 @@ impl Bases {
                 }
             }
         }
-        Ok(Broken { base: base.name.clone(), image, labels })
+        Ok(Broken { base: base.name.clone(), valid: Arc::clone(&base.bytes), image, labels })
     }
 
     /// Any module, with any one to three changes.

@@ -149,10 +149,8 @@ impl FromStr for CaseId {
             Some(Self { kernel: kernel.to_owned(), region: Region::from_str(region, false).ok()?, which })
         };
         parse().ok_or_else(|| {
-            Error::usage(format!("`{text}` names no case")).help(
-                "a case is KERNEL/REGION/SEED/NUMBER, such as 6.1/headers/1/4711, or KERNEL/REGION/MODULE/CHANGES, such as \
-                 6.1/headers/accepted/12=max+7=0x40",
-            )
+            let such = "6.1/headers/1/4711 or 6.1/headers/accepted/12=max+7=0x40";
+            Error::usage(format!("`{text}` is no case such as {such}"))
         })
     }
 }

@@ -131,7 +131,7 @@ const REFUSALS: [i32; 15] = [
 
 /// Whether a kernel that returns this has taken the module: init ran, or there was none. Init itself may return any number
 /// when its code is broken.
-fn has_accepted(result: i64) -> bool {
+pub(super) fn has_accepted(result: i64) -> bool {
     result >= 0 || !REFUSALS.iter().any(|errno| result == -i64::from(*errno))
 }
 

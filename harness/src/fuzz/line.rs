@@ -246,10 +246,17 @@ fn place(lines: &[String]) -> Option<String> {
 }
 
 /// What the kernel logged of a case: not the mark before a warning, nor what it says of its clock when others kept it from
-/// running.
+/// running, nor what it says but once.
 fn text(log: &[u8]) -> String {
-    const NOISE: [&str; 3] = ["------------[ cut here ]", "hrtimer: interrupt took", "clocksource: "];
+    const NOISE: [&str; 6] = [
+        "------------[ cut here ]",
+        "hrtimer: interrupt took",
+        "clocksource: ",
+        "Disabling lock debugging due to kernel taint",
+        "taints kernel",
+        "tainting kernel",
+    ];
     let text = String::from_utf8_lossy(log).replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
-    let lines = text.lines().filter(|line| !NOISE.iter().any(|noise| line.starts_with(noise)));
+    let lines = text.lines().filter(|line| !NOISE.iter().any(|noise| line.contains(noise)));
     lines.collect::<Vec<_>>().join("\n")
 }

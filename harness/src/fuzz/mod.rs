@@ -138,15 +138,20 @@ impl<'a> Campaign<'a> {
     /// Makes ready what it needs, or finds it in the cache.
     ///
     /// # Errors
-    /// That fails, or there is no campaign to go on with, or another one, or one that nobody asked to go on with.
+    /// That fails, the folder cannot be written, or there is no campaign to go on with, or another one, or one that nobody
+    /// asked to go on with.
     pub fn prepare(rig: &'a Rig, options: Options) -> Result<Self> {
-        let earlier = match (State::read(&options.place), options.go_on) {
-            (Ok(state), false) if state.tally.cases() > 0 => {
+        let earlier = match (State::find(&options.place)?, options.go_on) {
+            (Some(state), false) if state.tally.cases() > 0 => {
                 return Err(Error::usage(format!("there is a campaign in `{}` already", options.place.display()))
                     .help("go on with --continue, name another folder with --place, or remove that one"));
             }
-            (state, true) => Some(state?),
-            _ => None,
+            (None, true) => {
+                return Err(Error::usage(format!("there is no campaign in `{}`", options.place.display()))
+                    .help("name its folder with --place, or leave out --continue to begin one"));
+            }
+            (state, true) => state,
+            (_, false) => None,
         };
         let setup = Setup::prepare(rig, &options.kernel, options.region)?;
         if options.guided && setup.filter.is_none() {
@@ -175,6 +180,8 @@ impl<'a> Campaign<'a> {
             }
             None => new,
         };
+        // Before anything runs: a folder that cannot be written is noticed now.
+        state.write(&options.place)?;
         let earlier = state.time;
         let work = Mutex::new(Work { state, next: 0, stopped: false });
         Ok(Self { setup, libkmod, options, begun: Instant::now(), earlier, work })
@@ -198,8 +205,6 @@ impl<'a> Campaign<'a> {
     /// As [`Campaign::run`].
     pub fn cases(&mut self, mut show: impl FnMut(Now<'_>)) -> Result<State> {
         self.begun = Instant::now();
-        // Before anything runs: a folder that cannot be written is noticed now.
-        self.state().write(&self.options.place)?;
         let this = &*self;
         let result = thread::scope(|scope| {
             let workers: Vec<_> = (0..this.options.workers).map(|_| scope.spawn(|| this.work())).collect();

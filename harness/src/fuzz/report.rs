@@ -266,6 +266,8 @@ mod tests {
         let report = Report::of(&[state]);
         let (page, text) = (report.html().unwrap(), report.markdown());
         assert!(!page.contains("<img") && !text.contains("<img"));
+        // Nor could it run as a script.
+        assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'; img-src data:"), "{page}");
         assert!(text.contains("&lt;img src=x> \\| 'rm' / second line"), "{text}");
         assert!(
             text.contains("`modrig fuzz case 6.1/any/1/3 --run`")
