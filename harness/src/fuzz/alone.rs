@@ -98,15 +98,23 @@ pub fn smallest(
     Ok(None)
 }
 
-/// The module with neither init nor exit: its `struct module` stays as it is in the file. None where it has no relocations.
+/// The module without what the kernel runs of it: neither init nor exit, and no constructors, which those have that are built
+/// for KASAN. Its `struct module` stays as it is in the file. None where that has no relocations.
 fn without_functions(image: &[u8]) -> Option<Vec<u8>> {
     const RELA: usize = 24;
     const R_X86_64_NONE: [u8; 4] = [0; 4];
-    let table = Elf::parse(image).and_then(|elf| elf.section(".rela.gnu.linkonce.this_module")).ok()??;
+    const CONSTRUCTORS: [&[u8]; 4] = [b".init_array", b".rela.init_array", b".ctors", b".rela.ctors"];
+    let elf = Elf::parse(image).ok()?;
+    let table = elf.section(".rela.gnu.linkonce.this_module").ok()??;
     let (start, len) = (usize::try_from(table.offset).ok()?, table.data.len());
     let mut bare = image.to_vec();
     for relocation in bare.get_mut(start..start + len)?.chunks_exact_mut(RELA) {
         relocation[8..12].copy_from_slice(&R_X86_64_NONE);
+    }
+    let headers = usize::try_from(Elf::table_range(image).ok()?.start).ok()?;
+    for section in elf.sections().flatten().filter(|section| CONSTRUCTORS.contains(&section.name)) {
+        let sh_size = headers + usize::from(section.index) * elf.layout().section_header_size() + 32;
+        bare.get_mut(sh_size..sh_size + 8)?.fill(0);
     }
     Some(bare)
 }
