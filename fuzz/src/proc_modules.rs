@@ -29,13 +29,13 @@ pub fn check(data: &[u8]) {
 }
 
 /// The numbers are the line's second and third word, whatever their size.
-fn check_numbers(module: &ProcModule, line: &str) {
+fn check_numbers(module: &ProcModule<&str>, line: &str) {
     let mut words = line.split_ascii_whitespace().skip(1);
     assert_eq!(words.next().map(str::parse), Some(Ok(module.size)));
     assert_eq!(words.next().and_then(|word| word.parse().ok()), module.refcnt);
 }
 
-fn write(module: &ProcModule, out: &mut String) -> fmt::Result {
+fn write(module: &ProcModule<&str>, out: &mut String) -> fmt::Result {
     let ProcModule { name, size, refcnt, users, permanent, state, address, taint } = module;
     write!(out, "{name} {size} ")?;
     match refcnt {
