@@ -16,13 +16,10 @@ pub fn check(data: &[u8]) {
     check_cut_text(&text, &all, stanzas);
     let read = gather(fields(all.iter().copied()));
     let written = write(&read, 2 * text.len());
-    check_same(fields(stanzas(&written)), read.iter().cloned());
-    // Of the fields with one name the last is the stanza's.
-    let last = |fields: &'_ [Field<'_>]| fields.iter().rposition(|(_, name, _)| name.eq_ignore_ascii_case("version"));
-    let versions = read.chunk_by(|a, b| a.0 == b.0).filter_map(|fields| Some(fields[last(fields)?].2.as_ref()));
-    let versions: Vec<&str> = gather(versions);
+    let versions: Vec<&str> = gather(read.chunk_by(|a, b| a.0 == b.0).filter_map(version));
     assert!(all.iter().filter_map(|stanza| stanza.get("version")).eq(versions.iter().copied()));
     check_order(&versions[..versions.len().min(8)]);
+    check_same(fields(stanzas(&written)), read.into_iter());
 }
 
 /// Number of the stanza, name and value.
@@ -30,6 +27,12 @@ type Field<'a> = (usize, &'a str, Cow<'a, str>);
 
 fn fields<'a>(stanzas: impl Iterator<Item = Stanza<'a>>) -> impl Iterator<Item = Field<'a>> {
     stanzas.enumerate().flat_map(|(at, stanza)| stanza.fields().map(move |(name, value)| (at, name, value)))
+}
+
+/// Of a stanza's fields with one name the last counts.
+fn version<'a>(stanza: &'a [Field<'_>]) -> Option<&'a str> {
+    let field = stanza.iter().rfind(|(_, name, _)| name.eq_ignore_ascii_case("version"));
+    field.map(|(_, _, value)| value.as_ref())
 }
 
 fn write(fields: &[Field<'_>], room: usize) -> String {

@@ -64,7 +64,7 @@ fn places(text: &str) -> impl Iterator<Item = Range<usize>> {
             let end = at;
             at += line.len();
             if !line.trim_start().is_empty() {
-                has_field |= name(line).is_some();
+                has_field = has_field || name(line).is_some();
             } else if has_field {
                 return Some(start..end);
             }

@@ -10,6 +10,7 @@
 //! character it vanishes.
 
 use alloc::{borrow::Cow, vec::Vec};
+use core::array;
 
 use crate::lines::logical_lines;
 
@@ -72,25 +73,20 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// None for a line without words.
 fn directive<'a>(mut words: impl Iterator<Item = Word<'a>>) -> Option<Result<Directive<'a>, Word<'a>>> {
     let first = words.next()?;
-    Some(match first.as_ref() {
-        b"search" => Ok(Directive::Search(words.collect())),
-        b"override" => match take(words) {
-            Some([module, kernel, directory]) => Ok(Directive::Override { module, kernel, directory }),
-            None => Err(first),
-        },
-        b"external" => match take(words) {
-            Some([kernel, directory]) => Ok(Directive::External { kernel, directory }),
-            None => Err(first),
-        },
-        b"exclude" => Ok(Directive::Exclude(words.collect())),
-        b"include" | b"make_map_files" => Ok(Directive::Obsolete(first)),
-        _ => Err(first),
-    })
+    let read = match first.as_ref() {
+        b"search" => Some(Directive::Search(words.collect())),
+        b"override" => take(words).map(|[module, kernel, directory]| Directive::Override { module, kernel, directory }),
+        b"external" => take(words).map(|[kernel, directory]| Directive::External { kernel, directory }),
+        b"exclude" => Some(Directive::Exclude(words.collect())),
+        b"include" | b"make_map_files" => Some(Directive::Obsolete(first.clone())),
+        _ => None,
+    };
+    Some(read.ok_or(first))
 }
 
 /// As many words as are wanted; further ones do not count.
 fn take<'a, const N: usize>(mut words: impl Iterator<Item = Word<'a>>) -> Option<[Word<'a>; N]> {
-    let mut taken = [const { Cow::Borrowed(&[] as &[u8]) }; N];
+    let mut taken = array::from_fn(|_| Word::default());
     for place in &mut taken {
         *place = words.next()?;
     }
