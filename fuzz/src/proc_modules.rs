@@ -19,6 +19,11 @@ pub fn check(data: &[u8]) {
         match module {
             Ok(module) => {
                 check_numbers(module, line);
+                // To copy takes long.
+                if line.len() < 32 {
+                    let owned = module.clone().into_owned();
+                    assert!(owned.name == module.name && owned.users == module.users && owned.taint == module.taint);
+                }
                 written.clear();
                 write(module, &mut written).expect("a string has room");
                 assert_eq!(parse_line(&written).as_ref(), Ok(module), "{written}");
