@@ -12,6 +12,7 @@ static unsigned int requests = 60;
 module_param(requests, uint, 0444);
 
 static atomic_t running, served, late;
+module_param_named(late, late.counter, int, 0444);
 static DECLARE_COMPLETION(request_storm_done);
 
 static int request_storm_one(void *unused)

@@ -22,6 +22,7 @@ use crate::{
     cache::Cache,
     compare::{self, Extent},
     error::{Blame, Error, Result},
+    fuzz::libkmod,
     interrupt,
     kept::Keep,
     kernel::{Catalog, FetchOptions, Kernels, Line, Store},
@@ -51,6 +52,7 @@ struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of all commands")]
 struct Global {
     /// Where fetched kernels, build roots, modules and saved guests are kept [default: MODRIG_CACHE, or ~/.cache/modrig]
     #[arg(long, global = true, value_name = "DIR")]
@@ -246,6 +248,9 @@ enum CompareCommand {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    if let Some(code) = libkmod::run_if_called() {
+        return code;
+    }
     let cli = Cli::parse();
     if let Err(error) = interrupt::install() {
         anstream::eprintln!("modrig: cannot watch for Ctrl-C: {error}");

@@ -22,7 +22,7 @@ const PROGRAMS: &str = "usr/sbin";
 
 /// Names under which the helper is put into [`HELPERS`]; what each does stands in the agent's `helper.rs`.
 const HELPER_NAMES: [&str; 11] =
-    ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "hotplug", "kill-9", "record", "sleep-1", "sleep-6", "storm"];
+    ["exit-0", "exit-1", "exit-2", "exit-255", "garbage", "hold", "hotplug", "kill-9", "record", "sleep-1", "storm"];
 
 /// Mount points and what programs expect to exist.
 const DIRECTORIES: [&str; 6] = ["dev", "mnt", "proc", "run", "sys", "tmp"];

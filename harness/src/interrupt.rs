@@ -4,7 +4,7 @@ use std::{
     io,
     os::fd::{AsRawFd, RawFd},
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 static WAKE: OnceLock<EventFd> = OnceLock::new();
+static SAY: Mutex<Option<Say>> = Mutex::new(None);
+
+type Say = Box<dyn Fn(&str) + Send>;
 
 /// Exit code of a process that was interrupted, as shells count it.
 pub const EXIT_CODE: i32 = 130;
@@ -33,11 +36,23 @@ pub fn install() -> io::Result<()> {
                 eprintln!("modrig: stopped at once; virtual machines die with this process, the cache stays whole");
                 std::process::exit(EXIT_CODE);
             }
-            eprintln!("modrig: stopping after cleaning up (again: at once)");
+            say("modrig: stopping after cleaning up (again: at once)");
             let _ = wake().write(1);
         }
     })?;
     Ok(())
+}
+
+/// Who says that we stop, in the place of plain standard error: whoever has bars there, which would be written over it.
+pub fn say_by(by: impl Fn(&str) + Send + 'static) {
+    *SAY.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(by));
+}
+
+fn say(line: &str) {
+    match &*SAY.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(say) => say(line),
+        None => eprintln!("{line}"),
+    }
 }
 
 /// Whether the user asked to stop.

@@ -141,8 +141,14 @@ impl Kmod {
 
     /// The command that runs it as `tool`, all but its arguments.
     pub fn command(&self, tool: &str) -> Vec<OsString> {
-        let (library, program) = (self.root.join("lib"), self.root.join("bin/kmod"));
+        self.beside(tool, &self.root.join("bin/kmod"))
+    }
+
+    /// The command that runs a program by the loader and the libraries that came with this kmod, libkmod among them, all
+    /// but its arguments. Libraries that did not come with it are the machine's.
+    pub fn beside(&self, name: &str, program: &Path) -> Vec<OsString> {
+        let library = self.root.join("lib");
         let loader = library.join("ld-linux-x86-64.so.2").into_os_string();
-        [loader, "--library-path".into(), library.into(), "--argv0".into(), tool.into(), program.into()].into()
+        [loader, "--library-path".into(), library.into(), "--argv0".into(), name.into(), program.into()].into()
     }
 }

@@ -85,9 +85,7 @@ impl Spent {
 /// # Errors
 /// It cannot be started or waited for.
 pub fn measured(what: &str, mut command: Command) -> Result<(ExitStatus, Spent)> {
-    let parent = std::process::id();
-    // SAFETY: between fork and exec only async-signal-safe calls are made: prctl, getppid.
-    unsafe { command.pre_exec(move || die_with(parent)) };
+    tie(&mut command);
     let begun = Instant::now();
     let child = command.spawn().context(|| format!("cannot start {what}"))?;
     let mut status = 0;
@@ -126,13 +124,18 @@ fn own_memory() -> Result<f64> {
 ///
 /// Start it from a thread that lives as long as the child should.
 pub fn tied(expression: Expression) -> Expression {
-    let parent = std::process::id();
-    expression.before_spawn(move |command| {
+    expression.before_spawn(|command| {
         command.process_group(0);
-        // SAFETY: between fork and exec only async-signal-safe calls are made: prctl, getppid.
-        unsafe { command.pre_exec(move || die_with(parent)) };
+        tie(command);
         Ok(())
     })
+}
+
+/// Ties a command's child to the thread that starts it, as [`tied`] does, and leaves its process group.
+pub fn tie(command: &mut Command) {
+    let parent = std::process::id();
+    // SAFETY: between fork and exec only async-signal-safe calls are made: prctl, getppid.
+    unsafe { command.pre_exec(move || die_with(parent)) };
 }
 
 fn die_with(parent: u32) -> io::Result<()> {

@@ -1,8 +1,13 @@
 //! What a person sees while something takes long. On a terminal: bars. Elsewhere: one line per step.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, io, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::interrupt;
+
+/// Columns of a terminal that does not tell.
+const COLUMNS: u16 = 80;
 
 /// The display. Clones share it.
 #[derive(Debug, Clone)]
@@ -14,7 +19,12 @@ pub struct Progress {
 impl Progress {
     /// Bars on standard error when that is a terminal.
     pub fn new() -> Self {
-        Self { bars: MultiProgress::new(), mute: false }
+        let progress = Self { bars: MultiProgress::new(), mute: false };
+        interrupt::say_by({
+            let progress = progress.clone();
+            move |line| progress.say(line)
+        });
+        progress
     }
 
     /// Shows nothing; for tests.
@@ -46,7 +56,16 @@ impl Progress {
 
     /// A spinner for work of unknown length.
     pub fn spinner(&self, label: impl Into<Cow<'static, str>>) -> ProgressBar {
-        let bar = self.bar(ProgressBar::new_spinner(), "{msg:28} {spinner} {elapsed}", label);
+        self.ticking("{msg:28} {spinner} {elapsed}", label)
+    }
+
+    /// The same with a text of several lines, none of which is longer than [`columns`].
+    pub fn status(&self, text: impl Into<Cow<'static, str>>) -> ProgressBar {
+        self.ticking("{spinner} {elapsed} {msg}", text)
+    }
+
+    fn ticking(&self, template: &str, label: impl Into<Cow<'static, str>>) -> ProgressBar {
+        let bar = self.bar(ProgressBar::new_spinner(), template, label);
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
     }
@@ -57,6 +76,12 @@ impl Progress {
         bar.set_message(label);
         bar
     }
+}
+
+/// Columns of the terminal on standard error.
+pub fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
+    size.map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(COLUMNS).into()
 }
 
 impl Default for Progress {

@@ -211,3 +211,15 @@ fn an_allow_list_makes_an_event_no_trouble() {
     assert!(text.contains("the allow list `") && text.contains("titel"), "{text}");
     assert_eq!(code, Some(2));
 }
+
+#[test]
+fn a_trace_tells_whether_a_module_was_at_work() {
+    let oops = |frames: &str| {
+        let log = "BUG: TASK stack guard page was hit at ffffc900005dfff8 (stack is ffffc900005e0000..ffffc900005e4000)\n\
+                   Oops: stack guard page: 0000 [#1] SMP NOPTI\nRIP: 0010:kmalloc+0x9/0x300\nModules linked in: deep(OE+)\n\
+                   Call Trace:\n <TASK>\n";
+        triage(&format!("{log}{frames} </TASK>\n"))[0].is_in_a_module()
+    };
+    assert!(oops(" kmalloc_large+0x3a6/0x420\n deep_again+0x33/0x40 [deep]\n deep_again+0x33/0x40 [deep]\n"));
+    assert!(!oops(" load_module+0x3a6/0x420\n ? deep_again+0x33/0x40 [deep]\n"), "a stale entry of the stack");
+}

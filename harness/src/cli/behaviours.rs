@@ -1,7 +1,6 @@
 //! `modrig behaviours`: the page of what holds on which kernel. `modrig list`: the same for a person at a terminal.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -12,10 +11,10 @@ use clap::Args;
 use super::select;
 use crate::{
     behaviours::{page, results::Results, terminal},
-    error::{Context as _, Error, Result},
+    error::{Error, Result},
     kernel::Kernels,
     report::cases,
-    scenarios,
+    scenarios, whole,
 };
 
 #[derive(Debug, Args)]
@@ -68,7 +67,7 @@ fn write(path: &str, text: &str) -> Result<()> {
         let error = Error::usage(format!("there is no directory `{}` to write `{path}` in", directory.display()));
         return Err(error.help("run it in the top directory of the source tree"));
     }
-    fs::write(path, text).context(|| format!("cannot write `{path}`"))?;
+    whole::write(Path::new(path), text.as_bytes())?;
     println!("written: {path}");
     Ok(())
 }

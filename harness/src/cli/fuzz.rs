@@ -1,30 +1,36 @@
 //! `modrig fuzz`: campaigns against the kernel's loader, single cases of them, and what they gave.
 
 use std::{
-    fs,
-    path::PathBuf,
+    fmt::Write as _,
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
     process::ExitCode,
     thread,
     time::{Duration, Instant},
 };
 
-use anstream::{print, println};
-use clap::{Args, Subcommand};
+use anstream::{eprintln, print, println};
+use clap::{Args, Subcommand, value_parser};
 use modrig_agent::slots::IMAGE_BYTES_MAX;
 use modrig_fuzz::crashes::Crash;
 
 use super::{Global, report::write_and_say};
 use crate::{
-    error::{Blame, Context as _, Error, Result},
+    error::{Error, Result},
     fuzz::{
         Campaign, Now, Options, Setup,
         case::{CaseId, Region},
         judge::{self, Class},
         keep,
+        libkmod::Libkmod,
         report::Report,
         state::State,
     },
-    progress::Progress,
+    progress::{self, Progress},
+    report::cases,
+    run::Rig,
+    whole,
 };
 
 /// Where campaigns lie.
@@ -38,7 +44,8 @@ const LINE_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Load broken modules into a kernel, and hold its answers against ours. Exit code 1 when they show a bug of ours
+    /// Load broken modules into a kernel, and hold its answers against those of `modinfo --check`. Exit code 1 when they show
+    /// a bug of ours
     Kernel(KernelArgs),
     /// Show one case of a campaign, write its file, or run it again
     Case(CaseArgs),
@@ -62,9 +69,9 @@ pub(super) struct KernelArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
     /// How many cases, those of earlier runs included
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     cases: Option<u64>,
-    /// From which, with its number, each case follows
+    /// What cases follow from: another number, other cases
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How many guests run at once [default: one for each processor]
@@ -151,7 +158,9 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
 
 fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     let no_end = Duration::from_secs(u64::from(u32::MAX));
-    let folder = format!("{}-{}-{}", args.kernel.replace('/', "_"), args.region, args.seed);
+    let name = format!("{}/{}/{}", args.kernel, args.region, args.seed);
+    let kernel = args.kernel.trim_start_matches(['.', '/']).replace('/', "_");
+    let folder = format!("{kernel}-{}-{}", args.region, args.seed);
     let place = args.place.clone().unwrap_or_else(|| PathBuf::from(PLACE).join(folder));
     let options = Options {
         kernel: args.kernel.clone(),
@@ -165,15 +174,9 @@ fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
     };
     let rig = global.rig()?;
     let mut campaign = Campaign::prepare(&rig, options)?;
-    let result = campaign.run(display(&rig.store.progress));
-    let state = match result {
-        Err(error) if error.blame() == Blame::Interrupted => {
-            println!("kept in {}: go on with --continue", place.display());
-            return Err(error);
-        }
-        result => result?,
-    };
-    println!("{}\ncampaign: {}", line(&state), place.display());
+    let kept = |_: &Error| println!("kept in {}: go on with --continue", place.display());
+    let state = campaign.run(display(&rig.store.progress, name)).inspect_err(kept)?;
+    println!("{}\ncampaign: {}", summary(&state).join("\n"), place.display());
     let bugs = state.tally.entries.values().filter(|entry| entry.class.is_bug());
     for entry in bugs.clone() {
         println!(
@@ -184,78 +187,117 @@ fn kernel(global: &Global, args: &KernelArgs) -> Result<ExitCode> {
             entry.kernel
         );
     }
+    for same in state.tally.readings.iter().filter(|same| same.reading.outcome().is_fault()) {
+        println!("libkmod {}: {} cases, such as {}", same.reading, same.count(), state.case(same.index));
+    }
     Ok(ExitCode::from(u8::from(bugs.count() > 0)))
 }
 
-/// Shows a campaign's progress: on a terminal in one line that changes, elsewhere in one now and then.
-fn display(progress: &Progress) -> impl FnMut(Now<'_>) {
-    let bar = progress.spinner("");
+/// Shows a campaign's progress: on a terminal in a few lines that change, elsewhere in one now and then.
+fn display(progress: &Progress, name: String) -> impl FnMut(Now<'_>) {
+    let bar = progress.status(name.clone());
     let progress = progress.clone();
     let mut said = Instant::now();
     move |now| {
-        let text = match now {
-            Now::Cases(state) => line(state),
-            Now::Alone(left) => format!("{left} cases once more, each alone"),
+        let texts = match now {
+            Now::Cases(state) => summary(state),
+            Now::Alone(left) => vec![format!("{left} cases once more, each alone")],
         };
-        if bar.is_hidden() && said.elapsed() >= LINE_PAUSE {
-            progress.say(&text);
+        if !bar.is_hidden() {
+            bar.set_message(format!("{name}\n{}", folded(&texts, progress::columns())));
+        } else if said.elapsed() >= LINE_PAUSE {
+            progress.say(texts.join(": "));
             said = Instant::now();
         }
-        bar.set_message(text);
     }
 }
 
-/// `61234 cases, 1233/s: agree-accept 61000, ...; 4 ways to die; 12 restores of 45 ms`.
-fn line(state: &State) -> String {
+/// `61234 cases, 1233/s; 4 ways to die; 12 restores of 45 ms`, `agree-accept 61000, ...`, and `libkmod: took 61000, ...`.
+fn summary(state: &State) -> Vec<String> {
+    let (ways, restores) = (state.tally.crashes().len(), state.restores.values().sum::<u64>());
+    let ways = format!("{ways} way{} to die", if ways == 1 { "" } else { "s" });
+    let total = format!(
+        "{}, {:.0}/s; {ways}; {restores} restores of {} ms",
+        cases(state.tally.cases() as usize),
+        state.rate(),
+        state.restore_ms().unwrap_or_default(),
+    );
     let classes = Class::ALL.iter().map(|class| (class.name(), state.tally.of(*class)));
     let classes = classes.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}"));
-    format!(
-        "{} cases, {:.0}/s: {}; {} ways to die; {} restores of {} ms",
-        state.tally.cases(),
-        state.rate(),
-        classes.collect::<Vec<_>>().join(", "),
-        state.tally.crashes().len(),
-        state.restores.values().sum::<u64>(),
-        state.restore_ms().unwrap_or_default(),
-    )
+    let libkmod = format!("libkmod: {}", state.tally.readings.counts(|_| true));
+    vec![total, classes.collect::<Vec<_>>().join(", "), libkmod]
+}
+
+/// Lines of at most so many columns that end behind a comma or a semicolon, each a little to the right.
+fn folded(texts: &[String], columns: usize) -> String {
+    let form = textwrap::Options::new(columns).initial_indent("  ").subsequent_indent("  ");
+    let form = form.word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let fold = |text: &String| {
+        let bound = text.replace(' ', "\u{a0}").replace(",\u{a0}", ", ").replace(";\u{a0}", "; ");
+        textwrap::fill(&bound, &form).replace('\u{a0}', " ")
+    };
+    texts.iter().map(fold).collect::<Vec<_>>().join("\n")
 }
 
 fn case(global: &Global, args: &CaseArgs) -> Result<ExitCode> {
     let rig = global.rig()?;
     let setup = Setup::prepare(&rig, &args.case.kernel, args.case.region)?;
     let broken = setup.case(&args.case);
-    println!("{}, {} bytes of {}", args.case, broken.image.len(), broken.base);
-    broken.labels.iter().for_each(|label| println!("  {label}"));
-    println!("we say: {}", judge::words(&setup.verdict(&broken.image)));
+    if broken.labels.is_empty() && !args.case.only.is_empty() {
+        return Err(Error::usage(format!("{} changes nothing", args.case)).help("changes are counted from 0"));
+    }
+    // The words and the file go different ways.
+    let to_stdout = args.output.as_deref().is_some_and(whole::is_stdout);
+    let say = |text: String| if to_stdout { eprintln!("{text}") } else { println!("{text}") };
+    say(format!("{}, {} bytes of {}", args.case, broken.image.len(), broken.base));
+    broken.labels.iter().for_each(|label| say(format!("  {label}")));
+    say(format!("we say: {}", judge::words(&setup.verdict(&broken.image))));
     if let Some(file) = &args.output {
-        fs::write(file, &broken.image).context(|| format!("cannot write `{}`", file.display()))?;
-        println!("written: {}", file.display());
+        write_and_say(file, &broken.image)?;
     }
     if args.run {
-        show_load(&setup, broken.image)?;
+        say(loaded(&rig, &setup, broken.image)?);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show_load(setup: &Setup<'_>, image: Vec<u8>) -> Result<()> {
+/// What libkmod and the kernel make of a file, and what the guest said if it died.
+fn loaded(rig: &Rig, setup: &Setup<'_>, image: Vec<u8>) -> Result<String> {
+    let mut text = String::new();
+    if let Some(libkmod) = Libkmod::obtain_or_say(&rig.store)? {
+        for reading in libkmod.reader().ask(&[&image])? {
+            let _ = writeln!(text, "libkmod {}: {reading}", libkmod.version());
+        }
+    }
     let (answer, log) = setup.alone().load(image)?;
-    println!("the kernel: {answer}");
-    print!("{log}");
-    Ok(())
+    let _ = write!(text, "the kernel: {answer}\n{log}");
+    Ok(text.trim_end().to_owned())
 }
 
 fn load(global: &Global, args: &LoadArgs) -> Result<ExitCode> {
-    let failed = |cause: std::io::Error| Error::usage(format!("cannot read `{}`", args.file.display())).because(cause);
-    let image = fs::read(&args.file).map_err(failed)?;
-    if image.len() > IMAGE_BYTES_MAX {
-        let what = format!("`{}` has {} bytes: more than {IMAGE_BYTES_MAX}", args.file.display(), image.len());
-        return Err(Error::usage(what).help("`modrig shell` has room for it"));
-    }
+    let image = read(&args.file)?;
     let rig = global.rig()?;
     let setup = Setup::prepare(&rig, &args.kernel, Region::Any)?;
     println!("we say: {}", judge::words(&setup.verdict(&image)));
-    show_load(&setup, image)?;
+    println!("{}", loaded(&rig, &setup, image)?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file that fits into a slot.
+fn read(file: &Path) -> Result<Vec<u8>> {
+    let mut image = Vec::new();
+    let opened = File::open(file);
+    let read = opened.and_then(|file| file.take(IMAGE_BYTES_MAX as u64 + 1).read_to_end(&mut image));
+    read.map_err(|cause| Error::usage(format!("cannot read `{}`", file.display())).because(cause))?;
+    if image.len() > IMAGE_BYTES_MAX {
+        let what = format!(
+            "`{}` is larger than {} KB, and campaigns have no room for that",
+            file.display(),
+            IMAGE_BYTES_MAX >> 10
+        );
+        return Err(Error::usage(what).help("`strip --strip-debug` makes a module smaller that has debug information"));
+    }
+    Ok(image)
 }
 
 fn keep(global: &Global, args: &KeepArgs) -> Result<ExitCode> {
@@ -267,20 +309,33 @@ fn keep(global: &Global, args: &KeepArgs) -> Result<ExitCode> {
     for campaign in &kept.outdated {
         println!("{campaign} is of guest modules as they were before: run it again");
     }
-    println!("{} files more in {}", kept.new.len(), args.output.display());
+    println!("new files in {}: {}", args.output.display(), kept.new.len());
     Ok(ExitCode::SUCCESS)
 }
 
 fn report(args: &ReportArgs) -> Result<ExitCode> {
     let report = Report::of(&State::read_all(&args.places)?);
     if let Some(file) = &args.markdown {
-        write_and_say(file, &report.markdown())?;
+        write_and_say(file, report.markdown().as_bytes())?;
     }
     if let Some(file) = &args.html {
-        write_and_say(file, &report.html()?)?;
+        write_and_say(file, report.html()?.as_bytes())?;
     }
     if args.markdown.is_none() && args.html.is_none() {
         print!("{}", report.markdown());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_the_terminal_and_end_behind_commas() {
+        let texts =
+            ["12 cases, 3/s; 4 ways to die; 5 restores of 6 ms".into(), "agree-accept 7, agree-reject 8".into()];
+        let expected = "  12 cases, 3/s;\n  4 ways to die;\n  5 restores of 6 ms\n  agree-accept 7,\n  agree-reject 8";
+        assert_eq!(folded(&texts, 23), expected);
+    }
 }

@@ -36,7 +36,7 @@ impl Outputs {
     pub(super) fn write(&self, collection: &Collection) -> Result<()> {
         let make = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| -> Result<()> {
             let Some(file) = file else { return Ok(()) };
-            write_and_say(file, &text()?)
+            write_and_say(file, text()?.as_bytes())
         };
         make(&self.html, &|| html::report(collection))?;
         make(&self.markdown, &|| Ok(markdown::report(collection)))?;
@@ -45,7 +45,15 @@ impl Outputs {
     }
 
     fn is_none(&self) -> bool {
-        [&self.html, &self.markdown, &self.junit, &self.json].iter().all(|file| file.is_none())
+        self.files().next().is_none()
+    }
+
+    fn has_stdout(&self) -> bool {
+        self.files().any(|file| whole::is_stdout(file))
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.html, &self.markdown, &self.junit, &self.json].into_iter().flatten()
     }
 }
 
@@ -71,10 +79,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let totals = Totals::of(&collection.records);
     if args.outputs.is_none() {
         print!("{}", terminal::matrix(&[], &collection.records));
-    } else {
+    } else if !args.outputs.has_stdout() {
         print!("{}", terminal::totals(&collection.records));
     }
-    if collection.replaced > 0 {
+    if !args.outputs.has_stdout() && collection.replaced > 0 {
         println!("older records that gave way to newer ones of the same case: {}", collection.replaced);
     }
     args.outputs.write(&collection)?;
@@ -84,16 +92,21 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
 fn compare(before: &PathBuf, after: &PathBuf, markdown: Option<&PathBuf>) -> Result<ExitCode> {
     let (before, after) = (read(std::slice::from_ref(before))?, read(std::slice::from_ref(after))?);
     let comparison = Comparison::of(&before, &after);
-    print!("{}", comparison.text());
+    if !markdown.is_some_and(|file| whole::is_stdout(file)) {
+        print!("{}", comparison.text());
+    }
     if let Some(file) = markdown {
-        write_and_say(file, &comparison.markdown())?;
+        write_and_say(file, comparison.markdown().as_bytes())?;
     }
     Ok(worst(comparison.exit_code(), &[&before, &after]))
 }
 
-pub(super) fn write_and_say(file: &Path, text: &str) -> Result<()> {
-    whole::write(file, text.as_bytes())?;
-    println!("written: {}", file.display());
+/// Writes a file that the user asked for, and says so, but not behind what has gone to standard output.
+pub(super) fn write_and_say(file: &Path, bytes: &[u8]) -> Result<()> {
+    whole::write(file, bytes)?;
+    if !whole::is_stdout(file) {
+        println!("written: {}", file.display());
+    }
     Ok(())
 }
 

@@ -1,6 +1,10 @@
-//! Cases once more, each alone in a guest of its own: whether they do the same there, and with how few changes.
+//! Cases once more, each alone in a guest of its own: whether they do the same there, with how few changes, and whether the
+//! loader is to blame or the module's own code.
 
-use modfile::check::{self, Kernel};
+use modfile::{
+    check::{self, Kernel, Verdict},
+    elf::Elf,
+};
 
 use super::{
     case::{Bases, CaseId},
@@ -31,6 +35,11 @@ impl Alone<'_> {
     /// # Errors
     /// The user asked to stop, or the rig fails.
     pub fn load(&self, image: Vec<u8>) -> Result<(Answer, String)> {
+        let (answer, words) = self.load_once(image.clone())?;
+        Ok((self.blame(&image, &check::check(&image, self.target), answer)?, words))
+    }
+
+    fn load_once(&self, image: Vec<u8>) -> Result<(Answer, String)> {
         let ours = check::check(&image, self.target);
         let mut line = Line::new(self.host, self.snapshot);
         line.push(Pending { index: 0, image, ours });
@@ -41,23 +50,88 @@ impl Alone<'_> {
         }
     }
 
+    /// Says of a module that we take and that the loader died with whether it was the module's own code that broke something:
+    /// without its init and exit, the kernel then loads it and lives.
+    ///
+    /// # Errors
+    /// As [`Alone::load`].
+    pub fn blame(&self, image: &[u8], ours: &Verdict, answer: Answer) -> Result<Answer> {
+        let Answer::Crashed(title) = answer else { return Ok(answer) };
+        let bare = (*ours == Verdict::Accept).then(|| without_functions(image)).flatten();
+        Ok(match bare.map(|bare| self.load_once(bare)).transpose()? {
+            Some((Answer::Returned(0, _), _)) => Answer::Ran(title),
+            _ => Answer::Crashed(title),
+        })
+    }
+
     /// The case with as few changes as still give an answer that is `like` the first one; None where the case alone does
     /// not.
     ///
     /// # Errors
     /// As [`Alone::load`].
     pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
-        let count = self.bases.changes_of(case);
-        // Those of one change first, all of them last: a case has three at most.
-        let mut sets: Vec<Vec<usize>> =
-            (1..1_usize << count).map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect()).collect();
-        sets.sort_by_key(Vec::len);
-        for only in sets {
-            let smaller = CaseId { only: if only.len() == count { Vec::new() } else { only }, ..case.clone() };
-            if like(&self.load(self.bases.case(&smaller).image)?.0) {
-                return Ok(Some(smaller));
-            }
+        smallest(self.bases, case, |smaller| Ok(like(&self.load_once(self.bases.case(smaller).image)?.0)))
+    }
+}
+
+/// The case with as few changes as still show something; None where the case itself does not.
+///
+/// # Errors
+/// Those of `shows`.
+pub fn smallest(
+    bases: &Bases,
+    case: &CaseId,
+    mut shows: impl FnMut(&CaseId) -> Result<bool>,
+) -> Result<Option<CaseId>> {
+    let count = bases.changes_of(case);
+    // Those of one change first, all of them last: a case has three at most.
+    let mut sets: Vec<Vec<usize>> =
+        (1..1_usize << count).map(|set| (0..count).filter(|change| set >> change & 1 == 1).collect()).collect();
+    sets.sort_by_key(Vec::len);
+    for only in sets {
+        let smaller = CaseId { only: if only.len() == count { Vec::new() } else { only }, ..case.clone() };
+        if shows(&smaller)? {
+            return Ok(Some(smaller));
         }
-        Ok(None)
+    }
+    Ok(None)
+}
+
+/// The module with neither init nor exit: its `struct module` stays as it is in the file. None where it has no relocations.
+fn without_functions(image: &[u8]) -> Option<Vec<u8>> {
+    const RELA: usize = 24;
+    const R_X86_64_NONE: [u8; 4] = [0; 4];
+    let table = Elf::parse(image).and_then(|elf| elf.section(".rela.gnu.linkonce.this_module")).ok()??;
+    let (start, len) = (usize::try_from(table.offset).ok()?, table.data.len());
+    let mut bare = image.to_vec();
+    for relocation in bare.get_mut(start..start + len)?.chunks_exact_mut(RELA) {
+        relocation[8..12].copy_from_slice(&R_X86_64_NONE);
+    }
+    Some(bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use modfile::{
+        elf::{Layout, Relocation, SHF_ALLOC, SHT_PROGBITS, STB_GLOBAL},
+        write::Writer,
+    };
+
+    use super::*;
+
+    #[test]
+    fn without_functions_nothing_but_struct_module_differs() {
+        let module = |kind| {
+            let mut writer = Writer::new(Layout::ELF64_LE);
+            let text = writer.section(".text", SHT_PROGBITS, SHF_ALLOC, vec![0; 16]);
+            let this = writer.section(".gnu.linkonce.this_module", SHT_PROGBITS, SHF_ALLOC, vec![0; 64]);
+            let init = writer.symbol("init_module", STB_GLOBAL, text, 0);
+            let pointer = Relocation { offset: 8, symbol: init, kind: 1, addend: Some(0) };
+            writer.relocations(".rela.text", text, &[pointer]);
+            writer.relocations(".rela.gnu.linkonce.this_module", this, &[Relocation { kind, ..pointer }]);
+            writer.finish()
+        };
+        assert_eq!(without_functions(&module(1)), Some(module(0)));
+        assert_eq!(without_functions(b"no module"), None);
     }
 }

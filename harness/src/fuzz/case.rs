@@ -120,10 +120,7 @@ impl FromStr for CaseId {
                 only: only.collect::<Option<_>>()?,
             })
         };
-        parse().ok_or_else(|| {
-            Error::usage(format!("`{text}` names no case"))
-                .help("a case is KERNEL/REGION/SEED/NUMBER, such as 6.1/headers/1/4711")
-        })
+        parse().ok_or_else(|| Error::usage(format!("`{text}` is no case such as 6.1/headers/1/4711")))
     }
 }
 
@@ -159,6 +156,8 @@ enum Change {
 pub struct Broken {
     /// The module it was made of.
     pub base: String,
+    /// That module's file.
+    pub valid: Arc<[u8]>,
     /// The file.
     pub image: Vec<u8>,
     /// What was done to it.
@@ -195,12 +194,7 @@ impl Bases {
                 }
             }
         }
-        Broken { base: base.name.clone(), image, labels }
-    }
-
-    /// The module that a case is made of, as it was before.
-    pub fn valid(&self, id: &CaseId) -> &[u8] {
-        &self.plan(id).0.bytes
+        Broken { base: base.name.clone(), valid: Arc::clone(&base.bytes), image, labels }
     }
 
     /// How many changes a case has.

@@ -68,6 +68,11 @@ impl Class {
         matches!(self, Self::Laxer | Self::CrashMissed)
     }
 
+    /// Whether the kernel died.
+    pub const fn is_crash(self) -> bool {
+        matches!(self, Self::Ran | Self::CrashFlagged | Self::CrashMissed)
+    }
+
     /// How it is written.
     pub const fn name(self) -> &'static str {
         match self {
@@ -105,9 +110,29 @@ impl Class {
     }
 }
 
-/// Whether a kernel that returns this has taken the module: init ran, or there was none.
-fn has_accepted(result: i64) -> bool {
-    result == ACCEPTED || result >= 0
+/// What loaders of 5.10 to 7.3 fail with.
+const REFUSALS: [i32; 15] = [
+    libc::EPERM,
+    libc::ENOENT,
+    libc::ENOEXEC,
+    libc::ENOMEM,
+    libc::EACCES,
+    libc::EFAULT,
+    libc::EBUSY,
+    libc::EEXIST,
+    libc::EINVAL,
+    libc::ENOSPC,
+    libc::EOPNOTSUPP,
+    libc::EBADMSG,
+    libc::ENOPKG,
+    libc::EKEYREJECTED,
+    libc::ENOKEY,
+];
+
+/// Whether a kernel that returns this has taken the module: init ran, or there was none. Init itself may return any number
+/// when its code is broken.
+pub(super) fn has_accepted(result: i64) -> bool {
+    result >= 0 || !REFUSALS.iter().any(|errno| result == -i64::from(*errno))
 }
 
 /// What a kernel says when it refuses a module for what is no matter of its structure: the kernel has no such symbol, or
@@ -163,6 +188,7 @@ impl fmt::Display for Answer {
         match self {
             Self::Returned(ACCEPTED, _) => f.write_str("accepted and ran"),
             Self::Returned(result, _) if *result >= 0 => f.write_str("accepted"),
+            Self::Returned(result, _) if has_accepted(*result) => write!(f, "accepted, and init returned {result}"),
             Self::Returned(result, log) => match i32::try_from(-result) {
                 Ok(errno) if log.is_empty() => write!(f, "{}", Errno(errno)),
                 Ok(errno) => write!(f, "{}: {log}", Errno(errno)),
@@ -192,6 +218,8 @@ mod tests {
         let classes = [
             (Verdict::Accept, returned(ACCEPTED, ""), Class::AgreeAccept),
             (Verdict::Accept, returned(0, ""), Class::AgreeAccept),
+            (Verdict::Accept, returned(-16_777_334, ""), Class::AgreeAccept),
+            (Verdict::Accept, returned(-117, ""), Class::AgreeAccept),
             (Verdict::Accept, refused(libc::ENOMEM, ""), Class::Laxer),
             (Verdict::Accept, refused(libc::ENOENT, "m: Unknown symbol x (err -2)"), Class::Beyond),
             (Verdict::Accept, refused(libc::ENOEXEC, "Invalid ELF section header size"), Class::Laxer),

@@ -1,6 +1,6 @@
 //! One file of each way in which a kernel's loader died, kept where a test that has no kernel finds it.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use modfile::check::{Series, Verdict};
 use modrig_fuzz::crashes::{self, Crash, TABLE};
@@ -31,7 +31,7 @@ pub struct Kept {
 struct Found {
     crash: Crash,
     image: Vec<u8>,
-    base: Vec<u8>,
+    base: Arc<[u8]>,
     /// The lowest is kept.
     rank: (bool, bool, usize, usize),
 }
@@ -65,8 +65,10 @@ pub fn keep(rig: &Rig, campaigns: &[State], folder: &Path) -> Result<Kept> {
         whole::write(&folder.join(&crash.file), &image)?;
         kept.new.push(crash);
     }
-    table.extend(kept.new.iter().cloned());
-    whole::write(&folder.join(TABLE), crashes::table(&table).as_bytes())?;
+    if !kept.new.is_empty() {
+        table.extend(kept.new.iter().cloned());
+        whole::write(&folder.join(TABLE), crashes::table(&table).as_bytes())?;
+    }
     Ok(kept)
 }
 
@@ -84,12 +86,11 @@ fn read(folder: &Path) -> Result<Vec<Crash>> {
 fn found(setup: &Setup<'_>, release: &str, entry: &Entry) -> Option<Found> {
     let (Answer::Crashed(title), Some(Alone::Same(case, _))) = (&entry.kernel, &entry.alone) else { return None };
     let broken = setup.case(case);
-    let base = setup.bases.valid(case).to_vec();
     let series = Series::of_release(release)?;
     let changed: Vec<String> = broken.labels.iter().map(ToString::to_string).collect();
     let crash = Crash {
         file: format!("{series}-{}", slug(title)),
-        base: format!("{series}-{}-{:.8}", broken.base, Digest::of([&base]).to_string()),
+        base: format!("{series}-{}-{:.8}", broken.base, Digest::of([&broken.valid]).to_string()),
         release: release.to_owned(),
         title: title.clone(),
         case: case.to_string(),
@@ -98,7 +99,7 @@ fn found(setup: &Setup<'_>, release: &str, entry: &Entry) -> Option<Found> {
     // One that we flag: the test shall hold. What we had missed is worth more than what we always knew. Then the smallest.
     let is_flagged = matches!(setup.verdict(&broken.image), Verdict::Danger(_));
     let rank = (!is_flagged, entry.class != Class::CrashMissed, changed.len(), broken.image.len());
-    Some(Found { crash, image: broken.image, base, rank })
+    Some(Found { crash, image: broken.image, base: broken.valid, rank })
 }
 
 /// What a title is when a pointer led nowhere: it depends on the number alone which of them.

@@ -11,6 +11,7 @@ use modrig_agent::slots::SLOTS;
 use super::judge::Answer;
 use crate::{
     error::{Blame, Error, Result},
+    triage::Kind,
     vm::{Host, Trouble, Vm, snapshot::Snapshot},
 };
 
@@ -199,9 +200,17 @@ fn answer_of(vm: &mut Vm) -> Answer {
         Some(None) => "hang".into(),
         None => event.title.clone(),
     };
-    // The loader calls a module's init through this one.
-    let ran = event.module.is_some() || event.lines.iter().any(|line| line.contains("do_one_initcall"));
-    if ran { Answer::Ran(title) } else { Answer::Crashed(title) }
+    // The loader calls a module's init through do_one_initcall(). A stack that ran over does not reach down to it, and code
+    // that takes one value too many from it returns past it.
+    let ran = event.is_in_a_module()
+        || event.function.as_deref() == Some("do_init_module")
+        || event.lines.iter().any(|line| line.contains("do_one_initcall"));
+    match ran {
+        // Where such a stack came to its end is chance.
+        true if event.kind == Kind::StackOverflow => Answer::Ran("BUG: stack guard page was hit".into()),
+        true => Answer::Ran(title),
+        false => Answer::Crashed(title),
+    }
 }
 
 /// The function in which a processor was interrupted.
@@ -211,10 +220,17 @@ fn place(lines: &[String]) -> Option<String> {
 }
 
 /// What the kernel logged of a case: not the mark before a warning, nor what it says of its clock when others kept it from
-/// running.
+/// running, nor what it says but once.
 fn text(log: &[u8]) -> String {
-    const NOISE: [&str; 3] = ["------------[ cut here ]", "hrtimer: interrupt took", "clocksource: "];
+    const NOISE: [&str; 6] = [
+        "------------[ cut here ]",
+        "hrtimer: interrupt took",
+        "clocksource: ",
+        "Disabling lock debugging due to kernel taint",
+        "taints kernel",
+        "tainting kernel",
+    ];
     let text = String::from_utf8_lossy(log).replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
-    let lines = text.lines().filter(|line| !NOISE.iter().any(|noise| line.starts_with(noise)));
+    let lines = text.lines().filter(|line| !NOISE.iter().any(|noise| line.contains(noise)));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -3,14 +3,16 @@
 //!
 //! ```text
 //! case (number ─▶ broken module) ─▶ judge (our verdict) ─▶ line (a guest takes it; another one when it dies)
-//!        ─▶ tally (rows that are alike) ─▶ state (outlives us)
+//!        ─▶ libkmod (a child asks it; another one when it dies) ─▶ tally (rows that are alike) ─▶ state (outlives us)
 //! ```
 
 pub mod alone;
 pub mod case;
 pub mod judge;
 pub mod keep;
+pub mod libkmod;
 pub mod line;
+pub mod readings;
 pub mod report;
 pub mod state;
 pub mod tally;
@@ -30,6 +32,7 @@ use self::{
     alone::Alone,
     case::{Bases, Broken, CaseId, Region},
     judge::Answer,
+    libkmod::{Libkmod, Reader},
     line::{Line, Pending},
     state::State,
     tally::{Row, Tally},
@@ -132,6 +135,8 @@ pub enum Now<'a> {
 #[derive(Debug)]
 pub struct Campaign<'a> {
     setup: Setup<'a>,
+    /// Nothing where it cannot be had.
+    libkmod: Option<Libkmod>,
     options: Options,
     begun: Instant,
     /// For how long it has run before.
@@ -153,33 +158,45 @@ impl<'a> Campaign<'a> {
     /// Makes ready what it needs, or finds it in the cache.
     ///
     /// # Errors
-    /// That fails, or there is no campaign to go on with, or another one, or one that nobody asked to go on with.
+    /// That fails, the folder cannot be written, or there is no campaign to go on with, or another one, or one that nobody
+    /// asked to go on with.
     pub fn prepare(rig: &'a Rig, options: Options) -> Result<Self> {
-        let earlier = match (State::read(&options.place), options.go_on) {
-            (Ok(state), false) if state.tally.cases() > 0 => {
+        let earlier = match (State::find(&options.place)?, options.go_on) {
+            (Some(state), false) if state.tally.cases() > 0 => {
                 return Err(Error::usage(format!("there is a campaign in `{}` already", options.place.display()))
                     .help("go on with --continue, name another folder with --place, or remove that one"));
             }
-            (state, true) => Some(state?),
-            _ => None,
+            (None, true) => {
+                return Err(Error::usage(format!("there is no campaign in `{}`", options.place.display()))
+                    .help("name its folder with --place, or leave out --continue to begin one"));
+            }
+            (state, true) => state,
+            (_, false) => None,
         };
         let setup = Setup::prepare(rig, &options.kernel, options.region)?;
+        let libkmod = Libkmod::obtain_or_say(&rig.store)?;
         let (release, bases) = (setup.prepared.kernel.release.clone(), setup.bases.digest.clone());
-        let new = State::new(options.kernel.clone(), release, options.region, options.seed, bases);
+        let mut new = State::new(options.kernel.clone(), release, options.region, options.seed, bases);
+        new.libkmod = libkmod.as_ref().map(|libkmod| libkmod.version().to_owned());
         let state = match earlier {
             Some(state) if !state.is_of(&new) => {
                 let what = format!("the campaign in `{}` is not this one", options.place.display());
                 return Err(Error::usage(what).help(
-                    "it is of another kernel, region or seed, or of other modules; name another folder with --place, or \
-                     leave out --continue",
+                    "it is of another kernel, region or seed, of other modules or of another libkmod; name another folder \
+                     with --place, or leave out --continue",
                 ));
             }
-            Some(state) => state,
+            Some(mut state) => {
+                state.libkmod = new.libkmod.or(state.libkmod);
+                state
+            }
             None => new,
         };
+        // Before anything runs: a folder that cannot be written is noticed now.
+        state.write(&options.place)?;
         let earlier = state.time;
         let work = Mutex::new(Work { state, next: 0, stopped: false });
-        Ok(Self { setup, options, begun: Instant::now(), earlier, work })
+        Ok(Self { setup, libkmod, options, begun: Instant::now(), earlier, work })
     }
 
     /// Runs it until its time is over or all cases are done, and then what has to be confirmed once more; `show` is called
@@ -189,8 +206,6 @@ impl<'a> Campaign<'a> {
     /// The rig fails, or what is known cannot be written. What is known by then is kept.
     pub fn run(&mut self, mut show: impl FnMut(Now<'_>)) -> Result<State> {
         self.begun = Instant::now();
-        // Before anything runs: a folder that cannot be written is noticed now.
-        self.state().write(&self.options.place)?;
         let this = &*self;
         let result = thread::scope(|scope| {
             let workers: Vec<_> = (0..this.options.workers).map(|_| scope.spawn(|| this.work())).collect();
@@ -227,16 +242,39 @@ impl<'a> Campaign<'a> {
         for (number, (key, entry)) in wanted.iter().enumerate() {
             show(Now::Alone(wanted.len() - number));
             let like = |answer: &Answer| tally::is_like(answer, &entry.kernel);
-            let smallest = alone.smallest(&state.case(entry.index), like)?;
-            let found = smallest.map_or(tally::Alone::Other, |case| {
-                let labels = self.setup.case(&case).labels.iter().map(ToString::to_string).collect();
-                tally::Alone::Same(case, labels)
-            });
+            let found = self.found(alone.smallest(&state.case(entry.index), like)?);
             if let Some(entry) = state.tally.entries.get_mut(key) {
                 entry.alone = Some(found);
             }
         }
+        self.confirm_readings(&mut state)?;
         Ok(state)
+    }
+
+    /// Asks libkmod again of what it has died.
+    fn confirm_readings(&self, state: &mut State) -> Result<()> {
+        let Some(mut reader) = self.reader() else { return Ok(()) };
+        let first = state.clone();
+        for same in state.tally.readings.to_confirm() {
+            let smallest = alone::smallest(&self.setup.bases, &first.case(same.index), |case| {
+                Ok(reader.ask(&[&self.setup.case(case).image])? == [same.reading.clone()])
+            })?;
+            same.alone = Some(self.found(smallest));
+        }
+        Ok(())
+    }
+
+    /// What a case does alone, if it is known with how few changes.
+    fn found(&self, smallest: Option<CaseId>) -> tally::Alone {
+        smallest.map_or(tally::Alone::Other, |case| {
+            let labels = self.setup.case(&case).labels.iter().map(ToString::to_string).collect();
+            tally::Alone::Same(case, labels)
+        })
+    }
+
+    /// Who asks libkmod, for this thread.
+    fn reader(&self) -> Option<Reader<'_>> {
+        self.libkmod.as_ref().map(Libkmod::reader)
     }
 
     fn state(&self) -> State {
@@ -272,9 +310,10 @@ impl<'a> Campaign<'a> {
     /// Drives one guest after the other.
     fn drive(&self) -> Result<()> {
         let mut line = Line::new(&self.setup.rig.host, &self.setup.prepared.guest);
+        let mut reader = self.reader();
         let mut cases = 0..0;
         // Pieces of which some cases are done.
-        let mut open: BTreeMap<u64, Tally> = BTreeMap::new();
+        let mut open: BTreeMap<u64, Vec<(Pending, Answer)>> = BTreeMap::new();
         loop {
             while line.has_room() {
                 if cases.is_empty() {
@@ -287,13 +326,14 @@ impl<'a> Campaign<'a> {
                 return Ok(());
             }
             interrupt::check()?;
-            for (case, kernel) in line.turn()? {
-                let piece = case.index / PIECE;
-                let tally = open.entry(piece).or_default();
-                tally.add(Row { index: case.index, ours: case.ours, kernel });
+            for answered in line.turn()? {
+                let piece = answered.0.index / PIECE;
+                let done = open.entry(piece).or_default();
+                done.push(answered);
                 let cases = self.cases_of(piece);
-                if tally.cases() == cases.end - cases.start {
-                    self.finish(piece, open.remove(&piece).unwrap_or_default(), &mut line.restores);
+                if done.len() as u64 == cases.end - cases.start {
+                    let tally = self.tally_of(open.remove(&piece).unwrap_or_default(), reader.as_mut())?;
+                    self.finish(piece, tally, &mut line.restores);
                 }
             }
         }
@@ -313,5 +353,17 @@ impl<'a> Campaign<'a> {
         for restore in restores.drain(..) {
             *work.state.restores.entry(restore.as_millis() as u64).or_default() += 1;
         }
+    }
+
+    /// The rows of a piece, counted. libkmod is asked of all its files at once: that it is another process then costs nothing.
+    fn tally_of(&self, cases: Vec<(Pending, Answer)>, reader: Option<&mut Reader<'_>>) -> Result<Tally> {
+        let images: Vec<&[u8]> = cases.iter().map(|(case, _)| &*case.image).collect();
+        let mut readings = reader.map_or(Ok(Vec::new()), |reader| reader.ask(&images))?.into_iter();
+        let (alone, mut tally) = (self.setup.alone(), Tally::default());
+        for (case, kernel) in cases {
+            let kernel = alone.blame(&case.image, &case.ours, kernel)?;
+            tally.add(Row { index: case.index, ours: case.ours, kernel, libkmod: readings.next() });
+        }
+        Ok(tally)
     }
 }

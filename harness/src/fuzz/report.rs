@@ -6,6 +6,8 @@ use askama::Template;
 
 use super::{
     judge::Class,
+    libkmod::report::Part,
+    readings::Counts,
     state::State,
     tally::{Alone, Entry},
 };
@@ -26,6 +28,7 @@ pub struct Report {
     crashes: Vec<Crash>,
     bugs: Vec<Bug>,
     more_bugs: usize,
+    libkmod: Part,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,8 @@ struct Crash {
     kernels: BTreeMap<String, u64>,
     /// How often by class.
     classes: BTreeMap<&'static str, u64>,
+    /// How the modules came out with libkmod.
+    libkmod: Counts,
     /// What shows it: a command, and what is broken.
     shown: Vec<(String, String)>,
 }
@@ -59,6 +64,7 @@ struct Bug {
     count: u64,
     ours: String,
     kernel: String,
+    libkmod: String,
     command: String,
     remark: String,
 }
@@ -87,6 +93,7 @@ impl Report {
             crashes,
             bugs: rows,
             more_bugs,
+            libkmod: Part::of(states),
         }
     }
 
@@ -115,27 +122,33 @@ impl Report {
                 "| {kernel} | {region} | {seed} | {cases} | {rate} | {counts} | {restores} | {restore_ms} |"
             );
         }
-        let _ = writeln!(text, "\n## Ways to die\n\n| title | kernels | class | what shows it |\n|---|---|---|---|");
+        let _ = writeln!(
+            text,
+            "\n## Ways to die\n\n| title | kernels | class | libkmod | what shows it |\n|---|---|---|---|---|"
+        );
         for crash in &self.crashes {
             let shown: Vec<String> = crash.shown.iter().map(|(run, what)| format!("`{run}`: {}", cell(what))).collect();
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} |",
                 cell(&crash.title),
                 crash.on(),
                 crash.as_classes(),
+                crash.libkmod,
                 shown.join("<br>")
             );
         }
+        text += &self.libkmod.markdown();
         let _ = writeln!(text, "\n## Rows of bugs\n");
         if self.bugs.is_empty() {
             text.push_str("None.\n");
             return text;
         }
-        text.push_str("| class | cases | our verdict | the kernel | what shows it | |\n|---|--:|---|---|---|---|\n");
-        for Bug { class, count, ours, kernel, command, remark } in &self.bugs {
-            let _ =
-                writeln!(text, "| {class} | {count} | {} | {} | `{command}` | {remark} |", cell(ours), cell(kernel));
+        let head = "| class | cases | our verdict | the kernel | libkmod | what shows it | |";
+        let _ = writeln!(text, "{head}\n|---|--:|---|---|---|---|---|");
+        for Bug { class, count, ours, kernel, libkmod, command, remark } in &self.bugs {
+            let (ours, kernel) = (cell(ours), cell(kernel));
+            let _ = writeln!(text, "| {class} | {count} | {ours} | {kernel} | {libkmod} | `{command}` | {remark} |");
         }
         if self.more_bugs > 0 {
             let _ = writeln!(text, "\n{} more are not shown.", self.more_bugs);
@@ -155,7 +168,7 @@ impl Crash {
     }
 }
 
-fn counts<'a>(of: impl Iterator<Item = (&'a str, u64)>) -> String {
+pub(super) fn counts<'a>(of: impl Iterator<Item = (&'a str, u64)>) -> String {
     of.map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -181,8 +194,9 @@ fn crashes(states: &[State]) -> Vec<Crash> {
             let crash = crashes.entry(title).or_insert_with(|| Crash { title: title.to_owned(), ..Crash::default() });
             *crash.kernels.entry(state.kernel.clone()).or_default() += entry.count;
             *crash.classes.entry(entry.class.name()).or_default() += entry.count;
-            if let Some(Alone::Same(case, labels)) = &entry.alone {
-                crash.shown.push((format!("modrig fuzz case {case} --run"), labels.join("; ")));
+            crash.libkmod.merge(&entry.libkmod);
+            if let Some(Alone::Same(..)) = &entry.alone {
+                crash.shown.push(shown(state, entry.index, entry.alone.as_ref()));
             }
         }
     }
@@ -194,19 +208,25 @@ fn crashes(states: &[State]) -> Vec<Crash> {
 fn bugs_of(state: &State) -> impl Iterator<Item = Bug> {
     let bugs = state.tally.entries.values().filter(|entry| entry.class.is_bug());
     bugs.map(|entry| {
-        let (case, remark) = match &entry.alone {
-            Some(Alone::Same(case, labels)) => (case.clone(), labels.join("; ")),
-            Some(Alone::Other) => (state.case(entry.index), "not when it is run alone".into()),
-            None => (state.case(entry.index), "not run alone yet".into()),
-        };
-        let Entry { count, ours, kernel, class, .. } = entry;
-        let command = format!("modrig fuzz case {case} --run");
-        Bug { class: class.name(), count: *count, ours: ours.clone(), kernel: kernel.to_string(), command, remark }
+        let (command, remark) = shown(state, entry.index, entry.alone.as_ref());
+        let Entry { count, ours, kernel, libkmod, class, .. } = entry;
+        let (class, ours, kernel, libkmod) = (class.name(), ours.clone(), kernel.to_string(), libkmod.to_string());
+        Bug { class, count: *count, ours, kernel, libkmod, command, remark }
     })
 }
 
+/// What shows an answer: a command, and what is broken, or a remark.
+pub(super) fn shown(state: &State, index: u64, alone: Option<&Alone>) -> (String, String) {
+    let (case, remark) = match alone {
+        Some(Alone::Same(case, labels)) => (case.clone(), labels.join("; ")),
+        Some(Alone::Other) => (state.case(index), "not when it is run alone".into()),
+        None => (state.case(index), "not run alone yet".into()),
+    };
+    (format!("modrig fuzz case {case} --run"), remark)
+}
+
 /// What a guest has said as a cell of a table.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let text = text.replace('\n', " / ");
     let text: String = text.chars().take(300).collect();
     text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "'")
@@ -219,23 +239,35 @@ mod tests {
     use super::*;
     use crate::{
         cache::Digest,
-        fuzz::{case::Region, judge::Answer, tally::Row},
+        fuzz::{
+            case::Region,
+            judge::Answer,
+            libkmod::{Call, Reading},
+            tally::Row,
+        },
     };
 
     #[test]
     fn what_a_guest_says_becomes_no_markup() {
         let mut state = State::new("6.1".into(), "6.1.0".into(), Region::Any, 1, Digest::of(["x"]));
         let evil = "<img src=x> | `rm`\nsecond line";
-        state.tally.add(Row { index: 3, ours: Verdict::Accept, kernel: Answer::Returned(-8, evil.into()) });
-        state.tally.add(Row { index: 4, ours: Verdict::Accept, kernel: Answer::Crashed(evil.into()) });
+        let row = |index, kernel, libkmod| Row { index, ours: Verdict::Accept, kernel, libkmod: Some(libkmod) };
+        state.tally.add(row(3, Answer::Returned(-8, evil.into()), Reading::Took));
+        state.tally.add(row(4, Answer::Crashed(evil.into()), Reading::Died(Call::Info, evil.into())));
+        state.libkmod = Some("34.2".into());
         let report = Report::of(&[state]);
         let (page, text) = (report.html().unwrap(), report.markdown());
         assert!(!page.contains("<img") && !text.contains("<img"));
+        // Nor could it run as a script.
+        assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'; img-src data:"), "{page}");
         assert!(text.contains("&lt;img src=x> \\| 'rm' / second line"), "{text}");
         assert!(
             text.contains("`modrig fuzz case 6.1/any/1/3 --run`")
                 && page.contains("modrig fuzz case 6.1/any/1/4 --run")
         );
+        for told in ["Of those that killed the kernel: died 1.", "Of all modules, libkmod 34.2: took 1, died 1."] {
+            assert!(text.contains(told) && page.contains(told), "{text}");
+        }
         assert!(report.summary.starts_with("2 cases, 1 ways to die, 2 rows of bugs"), "{}", report.summary);
     }
 }

@@ -22,8 +22,11 @@ use crate::{
 /// The file in a campaign's folder.
 pub const FILE: &str = "campaign.json";
 
+/// For those who have none yet.
+const BEGIN: &str = "`modrig fuzz kernel -k 6.1` runs a campaign";
+
 /// Version of the file's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A campaign.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +42,8 @@ pub struct State {
     pub seed: u64,
     /// The modules that are broken.
     pub bases: Digest,
+    /// Version of the libkmod that was asked; none where it could not be had.
+    pub libkmod: Option<String>,
     /// Which pieces are done.
     pub done: Pieces,
     /// What the cases gave.
@@ -47,6 +52,12 @@ pub struct State {
     pub time: Duration,
     /// How often a guest was restored, by milliseconds that it took.
     pub restores: BTreeMap<u64, u64>,
+}
+
+/// What all versions of the file have.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 impl State {
@@ -59,6 +70,7 @@ impl State {
             region,
             seed,
             bases,
+            libkmod: None,
             done: Pieces::default(),
             tally: Tally::default(),
             time: Duration::ZERO,
@@ -66,25 +78,41 @@ impl State {
         }
     }
 
-    /// Whether the cases of both are the same.
+    /// Whether the cases of both are the same, and the libkmod, where it was asked.
     pub fn is_of(&self, other: &Self) -> bool {
         let cases = |state: &Self| (state.release.clone(), state.region, state.seed, state.bases.clone());
-        cases(self) == cases(other)
+        let libkmods = self.libkmod.iter().chain(&other.libkmod).collect::<BTreeSet<_>>();
+        cases(self) == cases(other) && libkmods.len() < 2
     }
 
     /// Reads the campaign in a folder.
     ///
     /// # Errors
-    /// There is none, or it is of another version.
+    /// There is none, it is damaged, or it is of another version.
     pub fn read(place: &Path) -> Result<Self> {
         let file = place.join(FILE);
-        let failed = || format!("no campaign can be read from `{}`", file.display());
-        let text = fs::read(&file).map_err(|cause| Error::usage(failed()).because(cause))?;
-        let state: Self = serde_json::from_slice(&text).map_err(|cause| Error::usage(failed()).because(cause))?;
-        match state.version {
-            VERSION => Ok(state),
-            other => Err(Error::usage(failed()).because(format!("it is of version {other}, not {VERSION}"))),
+        let failed =
+            |cause: String| Error::usage(format!("no campaign can be read from `{}`", file.display())).because(cause);
+        let text = fs::read(&file).map_err(|cause| failed(cause.to_string()))?;
+        let damaged = |cause| failed(format!("it is damaged: {cause}"));
+        // The version first: another one has other fields.
+        let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
+        if version != VERSION {
+            let error = failed(format!("a modrig of another version wrote it: {version}, not {VERSION}"));
+            return Err(error.help("run the campaign again: remove its folder, or name another one with --place"));
         }
+        serde_json::from_slice(&text).map_err(damaged)
+    }
+
+    /// The campaign in a folder, if one is there.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub fn find(place: &Path) -> Result<Option<Self>> {
+        if !place.join(FILE).exists() {
+            return Ok(None);
+        }
+        Self::read(place).map(Some).map_err(|error| error.help("name another folder with --place, or remove that one"))
     }
 
     /// Writes it; what was there stays until the new one is whole.
@@ -95,7 +123,7 @@ impl State {
         whole::sweep(place);
         let text = serde_json::to_string(self).context(|| "cannot write JSON")?;
         whole::write(&place.join(FILE), text.as_bytes())
-            .map_err(|error| error.help("free some space, or name another folder with --place"))
+            .map_err(|error| error.help("name another folder with --place; if the disk is full, free some space"))
     }
 
     /// The campaigns in these folders, and in the folders in them.
@@ -103,22 +131,26 @@ impl State {
     /// # Errors
     /// There is none, or one cannot be read.
     pub fn read_all(places: &[PathBuf]) -> Result<Vec<Self>> {
+        let read = |place: &Path| {
+            Self::read(place).map_err(|error| error.help("remove that folder, or name those that shall be read"))
+        };
         let mut states = Vec::new();
         for place in places {
             if place.join(FILE).exists() {
-                states.push(Self::read(place)?);
+                states.push(read(place)?);
                 continue;
             }
-            let entries = fs::read_dir(place)
-                .map_err(|cause| Error::usage(format!("cannot read `{}`", place.display())).because(cause))?;
+            let entries = fs::read_dir(place).map_err(|cause| {
+                Error::usage(format!("no campaigns can be read from `{}`", place.display())).because(cause).help(BEGIN)
+            })?;
             let mut within: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
             within.sort();
             for place in within.iter().filter(|place| place.join(FILE).exists()) {
-                states.push(Self::read(place)?);
+                states.push(read(place)?);
             }
         }
         match states.is_empty() {
-            true => Err(Error::nothing_selected("no campaign is there").help("`modrig fuzz kernel -k 6.1` runs one")),
+            true => Err(Error::nothing_selected("no campaign is there").help(BEGIN)),
             false => Ok(states),
         }
     }
@@ -183,5 +215,15 @@ mod tests {
         assert_eq!((pieces.next(0), pieces.next(3), pieces.next(9)), (2, 5, 9));
         pieces.add(2);
         assert_eq!(pieces, Pieces { below: 5, beyond: BTreeSet::new() });
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_an_error_that_says_what_to_do() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join(FILE), r#"{"version": 1, "kernel": "6.1"}"#).unwrap();
+        let error = State::read(place.path()).unwrap_err();
+        assert!(error.report().contains(&format!(
+            "a modrig of another version wrote it: 1, not {VERSION}\nhelp: run the campaign again"
+        )));
     }
 }

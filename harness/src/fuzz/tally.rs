@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     case::CaseId,
     judge::{self, Answer, Class},
+    libkmod::Reading,
+    readings::{Counts, Readings},
 };
 
 /// Different entries that are kept of a campaign. More of them are counted by their class only.
@@ -22,9 +24,11 @@ pub struct Row {
     pub ours: Verdict,
     /// The kernel's.
     pub kernel: Answer,
+    /// libkmod's, if it was asked.
+    pub libkmod: Option<Reading>,
 }
 
-/// Rows that are alike.
+/// Rows that are alike. What libkmod made of them may differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// How many.
@@ -37,6 +41,8 @@ pub struct Entry {
     pub ours: String,
     /// The kernel's.
     pub kernel: Answer,
+    /// How they came out with libkmod.
+    pub libkmod: Counts,
     /// What became of the case when it was run alone; nothing yet when it was not.
     pub alone: Option<Alone>,
 }
@@ -60,6 +66,8 @@ pub struct Tally {
     pub entries: BTreeMap<String, Entry>,
     /// Rows that are in no entry, because there are too many.
     pub left_out: u64,
+    /// What libkmod made of all cases.
+    pub readings: Readings,
 }
 
 impl Tally {
@@ -68,9 +76,13 @@ impl Tally {
         let class = Class::of(&row.ours, &row.kernel);
         *self.classes.entry(class).or_default() += 1;
         let key = key(class, &row);
-        let entry =
-            Entry { count: 1, index: row.index, class, ours: judge::words(&row.ours), kernel: row.kernel, alone: None };
-        self.put(key, entry);
+        let mut libkmod = Counts::default();
+        if let Some(reading) = row.libkmod {
+            libkmod.add(reading.outcome(), 1);
+            self.readings.add(class, row.index, reading);
+        }
+        let (index, ours, kernel) = (row.index, judge::words(&row.ours), row.kernel);
+        self.put(key, Entry { count: 1, index, class, ours, kernel, libkmod, alone: None });
     }
 
     /// Counts what another tally has counted.
@@ -79,6 +91,7 @@ impl Tally {
             *self.classes.entry(class).or_default() += count;
         }
         self.left_out += other.left_out;
+        self.readings.merge(other.readings);
         other.entries.into_iter().for_each(|(key, entry)| self.put(key, entry));
     }
 
@@ -87,10 +100,12 @@ impl Tally {
         match self.entries.get_mut(&key) {
             Some(known) => {
                 let (count, alone) = (known.count + entry.count, known.alone.take());
+                let mut libkmod = std::mem::take(&mut known.libkmod);
+                libkmod.merge(&entry.libkmod);
                 if entry.index < known.index && alone.is_none() {
                     *known = entry;
                 }
-                (known.count, known.alone) = (count, alone);
+                (known.count, known.libkmod, known.alone) = (count, libkmod, alone);
             }
             None if full => self.left_out += entry.count,
             None => drop(self.entries.insert(key, entry)),
@@ -143,6 +158,8 @@ pub fn is_like(one: &Answer, other: &Answer) -> bool {
 
 fn answer_key(answer: &Answer) -> String {
     match answer {
+        // What a guest says on the way is said but once in its life.
+        Answer::Returned(result, _) if judge::has_accepted(*result) => result.to_string(),
         // What a refusal is for is said last.
         Answer::Returned(result, log) => format!("{result} {}", pattern(log.lines().last().unwrap_or_default())),
         Answer::Crashed(title) | Answer::Ran(title) => title.clone(),
@@ -192,7 +209,7 @@ mod tests {
     use super::*;
 
     fn row(index: u64, log: &str) -> Row {
-        Row { index, ours: Verdict::Accept, kernel: Answer::Returned(-8, log.into()) }
+        Row { index, ours: Verdict::Accept, kernel: Answer::Returned(-8, log.into()), libkmod: Some(Reading::Took) }
     }
 
     #[test]
@@ -235,6 +252,11 @@ mod tests {
         one.merge(other);
         assert_eq!((one.cases(), one.of(Class::Laxer)), (3, 3));
         assert_eq!(one.entries.values().map(|entry| (entry.count, entry.index)).collect::<Vec<_>>(), [(2, 3), (1, 9)]);
+        let libkmod: Vec<String> = one.entries.values().map(|entry| entry.libkmod.to_string()).collect();
+        assert_eq!(
+            (libkmod, one.readings.counts(|_| true).to_string()),
+            (vec!["took 2".into(), "took 1".into()], "took 3".into())
+        );
         assert_eq!(one.to_confirm().len(), 2);
     }
 }

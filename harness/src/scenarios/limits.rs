@@ -1,5 +1,7 @@
 //! How many helpers run at once, who waits for a slot, and a wait that never ends.
 
+use modrig_agent::call::LET_GO;
+
 use super::request_module::gives;
 use crate::{
     behaviour::Source,
@@ -35,20 +37,21 @@ pub(super) const ALL: &[Scenario] = &[
         .note("it does not look at the result of the request"),
 ];
 
-/// Sixty requests at once end like this, when the helper sleeps for so long.
-fn storm(guest: &mut Guest, helper_name: &str, result: &str) -> Check {
-    guest.set_helper(helper_name)?;
-    guest.load_with("request_storm", "requests=60")?.succeeds()?;
-    guest.logged(&format!("request_storm: {result}"))
-}
-
 fn sixty_requests_at_once_are_served(guest: &mut Guest) -> Check {
-    storm(guest, "sleep-1", "60 served, 0 too late")?;
+    guest.set_helper("sleep-1")?;
+    guest.load_with("request_storm", "requests=60")?.succeeds()?;
+    guest.logged("request_storm: 60 served, 0 too late")?;
     guest.not_logged("kmod busy")
 }
 
 fn requests_wait_five_seconds_for_a_slot(guest: &mut Guest) -> Check {
-    storm(guest, "sleep-6", "50 served, 10 too late")?;
+    guest.set_helper("hold")?;
+    let load = guest.start_load("request_storm", "requests=60")?;
+    let late = "/sys/module/request_storm/parameters/late";
+    guest.eventually("ten requests were too late", |guest| Ok(guest.exists(late)? && guest.read(late)? == "10\n"))?;
+    guest.write(LET_GO, "")?;
+    guest.finish(load)?.succeeds()?;
+    guest.logged("request_storm: 50 served, 10 too late")?;
     guest.logged("modprobe storm cannot be processed, kmod busy with 50 threads for more than 5 seconds now")
 }
 

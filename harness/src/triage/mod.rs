@@ -89,6 +89,12 @@ impl Event {
     pub fn is_trouble(&self) -> bool {
         self.severity >= Severity::Warning && self.standing == Standing::Unexpected
     }
+
+    /// Whether a module's own code was at work: it is to blame, or a call trace vouches for one of its functions.
+    pub fn is_in_a_module(&self) -> bool {
+        let of_module = |line: &String| frame::in_trace(line).is_some_and(|place| place.module.is_some());
+        self.module.is_some() || self.lines.iter().any(of_module)
+    }
 }
 
 /// Finds events in a log.

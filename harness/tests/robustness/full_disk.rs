@@ -7,9 +7,11 @@ use std::{
     process::Command,
 };
 
+use modrig::fuzz::state::State;
+
 use crate::{
     QUICK,
-    common::{Twin, names_in},
+    common::{KERNEL, Twin, names_in},
     desk::{Desk, Ran, run, twin},
     random::{Random, rounds},
 };
@@ -32,12 +34,17 @@ fn filled(desk: &Desk, twin: &Twin, from: usize) -> Ran {
     let _ = fs::remove_dir_all(desk.records());
     let below = format!("{}:{}", fs::canonicalize(twin.path()).unwrap().display(), desk.records().display());
     let mut command = desk.run_in(twin, &[QUICK]);
+    fill(desk, &mut command, &below, from);
+    run(command)
+}
+
+/// The command finds the disk full below these places, from this call on.
+fn fill(desk: &Desk, command: &mut Command, below: &str, from: usize) {
     command
         .env("LD_PRELOAD", desk.path("full.so"))
         .env("MODRIG_FULL_BELOW", below)
         .env("MODRIG_FULL_COUNT", desk.file("count", ""))
         .env("MODRIG_FULL_FROM", from.to_string());
-    run(command)
 }
 
 #[test]
@@ -68,4 +75,43 @@ fn a_disk_that_is_full_from_any_write_on() {
         run(desk.run_in(&twin, &[QUICK])).ends(0, &["1 passed"]);
         twin.assert_whole();
     }
+}
+
+#[test]
+fn a_campaign_on_a_disk_that_is_full_keeps_what_it_has_and_goes_on_the_same() {
+    let (twin, desk) = (twin(), Desk::new());
+    full_disk(&desk);
+    let campaign = |place: &Path, args: &[&str]| {
+        let mut command = desk.modrig(&["fuzz", "kernel", "-k", KERNEL, "--region", "modinfo"]);
+        command.arg("--place").arg(place).args(args).env("MODRIG_CACHE", twin.path());
+        command
+    };
+    let (cut, whole) = (desk.path("cut"), desk.path("whole"));
+    let cut_off = |from: usize, args: &[&str]| {
+        let mut command = campaign(&cut, args);
+        fill(&desk, &mut command, &cut.display().to_string(), from);
+        let ran = run(command);
+        ran.ends(
+            3,
+            &["error: cannot write `", "campaign.json`", "No space left on device", "help: name another folder"],
+        );
+        assert_eq!(ran.err.matches("error: ").count(), 1, "{}", ran.err);
+        assert_eq!(twin.qemus(), Vec::<u32>::new(), "something was left running");
+        ran
+    };
+    cut_off(1, &["--time", "10m"]);
+    assert!(!cut.exists(), "nothing has run");
+    // What is known is written at the beginning, which makes the folder, a file and its contents, and then every 5 s, which
+    // makes the latter two. The disk is full the third time.
+    cut_off(3 + 2 + 1, &["--time", "10m"]).ends(3, &["kept in ", "go on with --continue"]);
+    assert_eq!(names_in(&cut), ["campaign.json"]);
+    let done = State::read(&cut).unwrap().tally.cases();
+    assert!(done > 0, "the second time it was written");
+
+    let end = (done + 64).to_string();
+    for (place, args) in [(&cut, &["--continue"][..]), (&whole, &["--workers", "1"])] {
+        let ran = run(campaign(place, &[&["--cases", &end], args].concat()));
+        assert!(ran.out.contains(&format!("{end} cases")), "{ran:?}");
+    }
+    assert_eq!(State::read(&cut).unwrap().tally, State::read(&whole).unwrap().tally);
 }

@@ -8,6 +8,9 @@ pub const DIRECTORY: &str = "/run/calls";
 /// Directory in the guest that holds the helper under its names (see `helper.rs`).
 pub const HELPERS: &str = "/helpers";
 
+/// A file in the guest: when it is there, the helpers that are called `hold` end.
+pub const LET_GO: &str = "/run/let-go";
+
 /// Where the helper that is called `hotplug` writes what it has run.
 pub const HOTPLUG_LOG: &str = "/run/hotplug";
 

@@ -7,9 +7,10 @@
 //! | `record` | writes down how it was called, then exits with 0 |
 //! | `exit-N` | the same, then exits with N |
 //! | `kill-N` | the same, then dies of signal N |
+//! | `sleep-N` | the same, then sleeps N seconds and exits with 0 |
+//! | `hold` | the same, then waits for [`LET_GO`] and exits with 0 |
 //! | `hotplug` | runs modprobe for every device that appears, as udev does |
 //! | `storm` | loads and unloads in many threads at once |
-//! | `sleep-N` | the same, then sleeps N seconds and exits with 0 |
 //! | `garbage` | writes bytes that are no frames to the link: a guest gone mad |
 //! | `init` | as PID 1: says [`INIT_REACHED`] on the console and no word to the host |
 
@@ -31,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-use modrig_agent::call::{Call, DIRECTORY, INIT_REACHED};
+use modrig_agent::call::{Call, DIRECTORY, INIT_REACHED, LET_GO};
 
 /// Descriptors that were open when the process began, one bit each.
 static OPEN_AT_START: AtomicU64 = AtomicU64::new(0);
@@ -77,6 +78,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         "exit" => exit(number),
         "sleep" => {
             sleep(Duration::from_secs(number.unsigned_abs().into()));
+            Ok(())
+        }
+        "hold" => {
+            while !fs::exists(LET_GO)? {
+                sleep(Duration::from_millis(100));
+            }
             Ok(())
         }
         // SAFETY: raise takes any number and no pointer.

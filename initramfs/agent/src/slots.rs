@@ -10,7 +10,7 @@
 //!                 FAILED   the errno with which the guest gave up, which is no fault of a case
 //! PAGE + n % SLOTS * SLOT_BYTES    slot of case n:
 //!                 u64 bytes of the image | i64 result | u64 nanoseconds | u64 modules left | u64 bytes of the log
-//!                 log, at most LOG_BYTES_MAX
+//!                 log, to the end of the page
 //!                 at PAGE: the image, at most IMAGE_BYTES_MAX
 //! ```
 //! Only one side writes each number. The host copies what it reads, once, and trusts no length.
@@ -34,8 +34,9 @@ pub const BYTES: usize = 16 << 20;
 /// Largest file that a case can have, bytes.
 pub const IMAGE_BYTES_MAX: usize = SLOT_BYTES - PAGE;
 
-/// Largest part of the kernel's log that is kept of a case, bytes.
-pub const LOG_BYTES_MAX: usize = 1024;
+/// Largest part of the kernel's log that is kept of a case, bytes: a warning with its call trace fits, and the line after it
+/// that says what the refusal is for.
+pub const LOG_BYTES_MAX: usize = PAGE - LOG;
 
 const _: () = assert!(PAGE + SLOTS as usize * SLOT_BYTES <= BYTES);
 

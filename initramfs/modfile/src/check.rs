@@ -124,6 +124,9 @@ impl Run {
     fn report(&mut self, rule: &'static Rule, place: Place, at: usize) {
         let Some((stage, effect)) = rule.in_series(self.kernel.series) else { return };
         let at = u32::try_from(at).unwrap_or(u32::MAX);
+        // simplify_symbols() goes on behind a symbol that it refuses: it comes to what endangers it all the same, and what it
+        // returns is the last refusal.
+        let at = if stage == Stage::Symbols && effect.is_rejection() { u32::MAX - at } else { at };
         self.found.push(Finding { rule, place, effect, order: (stage, at) });
     }
 

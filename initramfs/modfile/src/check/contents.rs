@@ -43,7 +43,7 @@ fn is_code(name: &[u8]) -> bool {
     is_named && !name.starts_with(b".rel")
 }
 
-/// What is written to while the module runs.
+/// What is written to while the module runs. Of `.init.data` that is not certain: in a module of Rust it is constant.
 fn is_data(name: &[u8]) -> bool {
     const WRITTEN: [&[u8]; 7] = [
         b".gnu.linkonce.this_module",
@@ -54,7 +54,7 @@ fn is_data(name: &[u8]) -> bool {
         b"__dyndbg",
         b"__bpf_raw_tp_map",
     ];
-    let is_named = [&b".data"[..], b".bss", b".init.data", b".exit.data"].iter().any(|start| name.starts_with(start));
+    let is_named = name.starts_with(b".data") || name.starts_with(b".bss");
     is_named || WRITTEN.contains(&name)
 }
 

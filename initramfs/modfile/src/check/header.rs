@@ -45,16 +45,14 @@ fn headers(bytes: &[u8], at: u64, count: usize) -> Option<Vec<Header>> {
     Some(table.chunks_exact(size).map(Header::read).collect())
 }
 
-/// The first header says nothing but that; the loader relies on it wherever it has not found a section.
+/// The first header says nothing but that; the loader relies on it wherever it has not found a section. It is looked at
+/// before anybody asks whether there is one.
 fn zeroth(run: &mut Run, image: &Image<'_>, at: u64) {
-    match image.sections.first() {
+    let bytes = usize::try_from(at).ok().and_then(|at| image.bytes.get(at..)?.get(..LAYOUT.section_header_size()));
+    match bytes.map(Header::read) {
         Some(zeroth) if zeroth.kind == SHT_NULL && zeroth.size == 0 && zeroth.addr == 0 => {}
         Some(_) => run.section(&rule::SECTION_0, 0),
-        // It is looked at before anybody asks whether there is one.
-        None if at + LAYOUT.section_header_size() as u64 > image.bytes.len() as u64 => {
-            run.section(&rule::SECTION_0_OUTSIDE, 0);
-        }
-        None => {}
+        None => run.section(&rule::SECTION_0_OUTSIDE, 0),
     }
 }
 

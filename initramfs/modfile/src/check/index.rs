@@ -23,6 +23,9 @@ pub(super) struct Tables {
     pub(super) strtab: usize,
 }
 
+/// Of what must be there once, the loader counts how many there are before it looks at any.
+const COUNTED: usize = 0;
+
 /// None where the loader would not go on for want of one.
 pub(super) fn find(run: &mut Run, image: &Image<'_>) -> Option<Index> {
     let modinfo = modinfo(run, image);
@@ -40,7 +43,7 @@ pub(super) fn find(run: &mut Run, image: &Image<'_>) -> Option<Index> {
 
 fn modinfo(run: &mut Run, image: &Image<'_>) -> usize {
     for second in image.named(".modinfo").skip(1) {
-        run.section(&rule::TWO_MODINFO, second);
+        run.report(&rule::TWO_MODINFO, section(second), COUNTED);
     }
     let first = if run.since(6, 4) { image.named(".modinfo").next() } else { image.allocated(".modinfo") };
     let Some(index) = first else { return 0 };
@@ -89,7 +92,7 @@ fn strtab(run: &mut Run, image: &Image<'_>, symtab: usize) -> Option<usize> {
 
 fn this_module(run: &mut Run, image: &Image<'_>, tables: Option<Tables>) -> Option<usize> {
     for second in image.named(THIS_MODULE).skip(1) {
-        run.section(&rule::TWO_THIS_MODULE, second);
+        run.report(&rule::TWO_THIS_MODULE, section(second), COUNTED);
     }
     let first = if run.since(6, 4) { image.named(THIS_MODULE).next() } else { image.allocated(THIS_MODULE) };
     let Some(index) = first else {

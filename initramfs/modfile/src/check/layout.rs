@@ -112,8 +112,11 @@ impl Memory {
 fn percpu(run: &mut Run, image: &Image<'_>, index: usize) {
     const RESERVE: u64 = 8 << 10;
     const PAGE: u64 = 4096;
+    /// `PCPU_MIN_ALLOC_SIZE`: what is less becomes this.
+    const MIN: u64 = 4;
     let Some(header) = image.sections.get(index).filter(|header| index != 0 && header.size != 0) else { return };
-    if header.size > RESERVE || !(header.align.is_power_of_two() || header.align > PAGE) {
+    let is_alignment = header.align < MIN || header.align.is_power_of_two() || header.align > PAGE;
+    if header.size > RESERVE || !is_alignment {
         run.section(&rule::PERCPU, index);
     }
 }

@@ -15,6 +15,10 @@ use crate::elf::{SHN_ABS, SHN_LORESERVE, SHN_UNDEF};
 /// How far from a symbol of another module or the kernel something may be: the largest objects there are.
 const FAR: u64 = 1 << 20;
 
+/// How far from a section an instruction may begin to count that adds an index: i40e of 6.12 begins 2.5 MB before it, as its
+/// indices do not begin at 0.
+const FAR_FOR_INDEX: u64 = 16 << 20;
+
 /// How far beyond a section a pointer may be that is moved into a register: loops end so, where the compiler knows how often
 /// they run. 32 bytes in Debian's modules.
 const PAST_END: i64 = 256;
@@ -101,7 +105,9 @@ impl From<'_> {
                     .then_some(&rule::REFERENCE_OUTSIDE)
             }
             // An index may begin anywhere, and is added by the instruction.
-            ABS32S => (point.unsigned_abs() >= header.size.saturating_add(FAR)).then_some(&rule::REFERENCE_OUTSIDE),
+            ABS32S => Self::is_too_far(point, header.size).then_some(&rule::REFERENCE_OUTSIDE),
+            ABS64 if self.is_code && Self::is_too_far(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
+            ABS64 if self.is_code => None,
             _ if !self.is_near(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
             // A table of jumps points anywhere; tables of the kernel's are looked at elsewhere.
             ABS64
@@ -114,6 +120,11 @@ impl From<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether not even an index leads from there into a section of this size.
+    const fn is_too_far(point: i64, size: u64) -> bool {
+        point.unsigned_abs() >= size.saturating_add(FAR_FOR_INDEX)
     }
 
     /// Whether something points into a section of this size, or not far beyond where it is code: a compiler also leaves
@@ -142,7 +153,9 @@ impl From<'_> {
     /// Whether the place that is written may be such a place.
     fn fault_of_place(&self, relocation: &Relocation) -> Option<&'static Rule> {
         if !self.is_code {
-            let is_split = relocation.kind == ABS64 && !relocation.offset.is_multiple_of(8);
+            // Among constants there are packed structures.
+            let may_be_packed = self.known.image.name(self.target).starts_with(b".rodata");
+            let is_split = relocation.kind == ABS64 && !relocation.offset.is_multiple_of(8) && !may_be_packed;
             return is_split.then_some(&rule::POINTER_ALIGNMENT);
         }
         let before = self.before(relocation)?;

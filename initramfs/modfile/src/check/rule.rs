@@ -55,11 +55,15 @@ pub(super) enum Stage {
     Symtab,
     Strtab,
     Versions,
+    /// `elf_validity_cache_strtab()`: the table itself, then what is in it.
+    StringTable,
     SymbolNames,
     /// `module_enforce_rwx_sections()`.
     Flags,
     /// `layout_sections()`, `layout_symtab()`, `move_module()`.
     Layout,
+    /// `check_export_symbol_sections()`.
+    Exports,
     /// `simplify_symbols()`.
     Symbols,
     /// `apply_relocations()`.
@@ -79,7 +83,7 @@ impl Rule {
         let effect = match *effect {
             Passes => return None,
             // One line stands for all that is wrong with the headers.
-            Effect::Rejects { errno, .. } if series < V5_17 && *stage <= Stage::Names => {
+            Effect::Rejects { errno, log } if series < V5_17 && *stage <= Stage::Names && !log.is_empty() => {
                 Effect::Rejects { errno, log: "Module has invalid ELF structures" }
             }
             effect => effect,
@@ -251,12 +255,12 @@ rules! {
         [(ALWAYS, Stage::Layout, Endangers("takes other bytes for names"))];
     STRTAB_EMPTY "strtab-empty" "holds the symbols' names, and is empty"
         [(ALWAYS, Stage::Layout, Endangers("reads names beyond the table")),
-         (V6_13, Stage::SymbolNames, enoexec("empty symbol string table"))];
+         (V6_13, Stage::StringTable, enoexec("empty symbol string table"))];
     STRTAB_BEGIN "strtab-begin" "holds the symbols' names, and does not begin with NUL"
-        [(V6_13, Stage::SymbolNames, enoexec("symbol string table missing leading NUL"))];
+        [(V6_13, Stage::StringTable, enoexec("symbol string table missing leading NUL"))];
     STRTAB_END "strtab-end" "holds the symbols' names, and does not end with NUL"
         [(ALWAYS, Stage::Layout, Endangers("reads a name beyond the table")),
-         (V6_13, Stage::SymbolNames, enoexec("symbol string table isn't NUL terminated"))];
+         (V6_13, Stage::StringTable, enoexec("symbol string table isn't NUL terminated"))];
     SYMBOL_NAME_OUTSIDE "symbol-name-outside" "has its name beyond the string table"
         [(ALWAYS, Stage::Layout, Endangers("reads a name beyond the table")),
          (V6_13, Stage::SymbolNames, enoexec("symbol name out of bounds in string table"))];
@@ -352,7 +356,7 @@ rules! {
     JUMP_LABEL "jump-label" "is of a static branch, and its place holds neither a jump nor a NOP"
         [(ALWAYS, Stage::Finalize, Endangers("stops at a BUG when the branch is switched"))];
     EXPORT_FLAGS "export-flags" "exports symbols, and has no __kflagstab"
-        [(V7_1, Stage::Symbols, enoexec("no flags for exported symbols"))];
+        [(V7_1, Stage::Exports, enoexec("no flags for exported symbols"))];
     ALTERNATIVE "alternative" "is an alternative that reaches beyond its code, or is longer than what it replaces"
         [(ALWAYS, Stage::Finalize, Endangers("writes over other code, or stops at a BUG"))];
 }

@@ -5,6 +5,7 @@
 
 use super::{
     Known, Place, Run, Series,
+    image::LAYOUT,
     relocations::{ABS64, Applied, PC32, PC64, Relocation},
     rule,
     sections::SHF_EXECINSTR,
@@ -204,13 +205,28 @@ impl Known<'_> {
         }
     }
 
-    /// Whether a pointer leads to a `struct kparam_array`, with operations of the elements, and where they are.
+    /// Whether a pointer leads to a `struct kparam_array`: how many elements of which size there may be, where to count them,
+    /// operations of an element, and memory for that many. `param_array_free()` follows all of it.
     fn is_array(&self, applied: &Applied) -> bool {
         self.variable(applied).is_some_and(|(section, place)| {
-            let [operations, elements] =
-                [16, 24].map(|offset| self.relocations.at(section, place.wrapping_add(offset)));
-            operations.is_some_and(|applied| self.are_operations(applied)) && elements.is_some()
+            let [count, operations, elements] =
+                [8, 16, 24].map(|offset| self.relocations.at(section, place.wrapping_add(offset)));
+            let is_whole = |applied: &Applied| applied.relocation.kind == ABS64;
+            let bytes = self.image.contents(section).get(place as usize..).unwrap_or_default();
+            let room = u64::from(LAYOUT.word(bytes, 0)) * u64::from(LAYOUT.word(bytes, 4));
+            count.is_none_or(|applied| is_whole(applied) && self.has_room(applied, 4))
+                && operations.is_some_and(|applied| is_whole(applied) && self.are_operations(applied))
+                && elements.is_some_and(|applied| is_whole(applied) && self.has_room(applied, room))
         })
+    }
+
+    /// Whether so many bytes of data are where a pointer leads to; true where that is not in this module.
+    fn has_room(&self, applied: &Applied, bytes: u64) -> bool {
+        let relocation = &applied.relocation;
+        let Some(symbol) = symbols::entry(self.image, self.index.tables, relocation.symbol) else { return true };
+        let Some(header) = self.image.sections.get(usize::from(symbol.section)) else { return true };
+        let end = symbol.value.wrapping_add(relocation.addend).checked_add(bytes);
+        symbol.section == SHN_UNDEF || (!header.has(SHF_EXECINSTR) && end.is_some_and(|end| end <= header.size))
     }
 
     /// Whether a pointer leads to a `struct kernel_param_ops`: one of the kernel's, by its name, or one of the module's. That

@@ -94,12 +94,16 @@ fn each_field_of_the_header_that_is_looked_at_is_enoexec() {
 
 #[test]
 fn the_errno_and_the_words_in_the_log_are_those_of_the_series() {
-    let told = |series: Series| match check(&patched(0x10, &[2, 0]), series) {
+    let told = |file: &[u8], series| match check(file, series) {
         Verdict::Reject(Finding { effect: Effect::Rejects { errno, log }, .. }) => (errno_name(errno), log),
         other => panic!("{other:?}"),
     };
-    assert_eq!(told(Series::new(5, 10)), ("ENOEXEC", "Module has invalid ELF structures"));
-    assert_eq!(told(Series::new(6, 1)), ("ENOEXEC", "Invalid ELF header type"));
+    let (old, new) = (Series::new(5, 10), Series::new(6, 1));
+    let other_type = patched(0x10, &[2, 0]);
+    assert_eq!(told(&other_type, old), ("ENOEXEC", "Module has invalid ELF structures"));
+    assert_eq!(told(&other_type, new), ("ENOEXEC", "Invalid ELF header type"));
+    // Nothing is said of a file that is no file of a module's size.
+    assert_eq!([old, new].map(|series| told(&sound()[..55], series)), [("ENOEXEC", ""); 2]);
 }
 
 #[test]
@@ -204,6 +208,28 @@ fn operations_of_a_parameter_are_functions_or_null() {
 }
 
 #[test]
+fn an_array_of_parameters_has_room_for_its_elements() {
+    let parameter = |elements: u8, kind: u32| {
+        with(|writer| {
+            let table = writer.section("__param", SHT_PROGBITS, SHF_ALLOC, vec![0; 40]);
+            let array = [vec![elements, 0, 0, 0, 4, 0, 0, 0], vec![0; 24]].concat();
+            let array_section = writer.section(".rodata", SHT_PROGBITS, SHF_ALLOC, array);
+            let data = writer.section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, vec![0; 16]);
+            let array = writer.symbol("array", STB_GLOBAL, array_section, 0);
+            let data = writer.symbol("elements", STB_GLOBAL, data, 0);
+            let [arrays, ints] = ["param_array_ops", "param_ops_int"].map(|name| writer.symbol(name, STB_GLOBAL, 0, 0));
+            let pointer = |(offset, symbol)| Relocation { offset, symbol, kind: R_64, addend: Some(0) };
+            writer.relocations(".rela__param", table, &[(0, data), (8, data), (16, arrays), (32, array)].map(pointer));
+            let [operations, elements] = [(16, ints), (24, data)].map(pointer);
+            writer.relocations(".rela.rodata", array_section, &[operations, Relocation { kind, ..elements }]);
+        })
+    };
+    all_say(&parameter(4, R_64), "accept");
+    all_say(&parameter(5, R_64), "danger table-pointer");
+    all_say(&parameter(4, R_PC32), "danger table-pointer");
+}
+
+#[test]
 fn operations_of_a_parameter_are_known_by_name() {
     let parameter = |kernels: &'static str| {
         with(|writer| {
@@ -274,6 +300,18 @@ fn of_two_relocations_the_first_that_the_loader_comes_to_decides() {
         writer.relocations(".rela2", data, &[relocation(0, R_32)]);
     });
     all_say(&file, "danger relocation-outside");
+}
+
+#[test]
+fn the_loader_goes_on_behind_a_symbol_that_it_refuses() {
+    let file = with(|writer| {
+        writer.symbol("", STB_GLOBAL, 0, 0);
+        writer.symbol("nowhere", STB_GLOBAL, 0x3a70, 0);
+    });
+    let later = |series| format!("{series} reject symbol-section");
+    let mut expected = vec!["5.10 danger symbol-section".to_string()];
+    expected.extend(Series::KNOWN.into_iter().skip(1).map(later));
+    assert_eq!(verdicts(&file), expected);
 }
 
 #[test]
