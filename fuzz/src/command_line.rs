@@ -4,34 +4,37 @@ use modfile::command_line::{Word, words};
 
 use crate::{
     Seed,
-    promises::{as_text, cut},
+    promises::{as_text, check_same, cut, gather},
 };
 
 /// Reads the text, writes what was read and reads that.
 pub fn check(data: &[u8]) {
     let text = as_text(data);
-    let read = words(&text);
+    let read = gather(words(&text));
     assert!(read.len() <= text.len());
-    read.iter().take(4).for_each(check_word);
+    let mut written = String::with_capacity(text.len());
+    read.iter().take(4).for_each(|word| check_word(word, &mut written));
     check_parts(&text, &read);
 }
 
-fn check_word(word: &Word) {
+fn check_word(word: &Word<'_>, written: &mut String) {
     let Word::Options { module, text } = word else { return };
     assert!(!text.contains(['\t', '\0']) && !module.contains('.'));
     let parameter = text.split('=').next().unwrap_or_default();
     assert!(!parameter.contains(['.', '"']) && text.matches('"').count() % 2 == 0);
     // Where quotes are, GRUB may have moved them, and they cannot be told from the user's.
     if !text.contains('"') {
-        assert_eq!(words(&[module, ".", text].concat()).as_slice(), std::slice::from_ref(word));
+        written.clear();
+        written.extend([module, ".", text]);
+        assert!(words(written).eq([word.clone()]), "{written}");
     }
 }
 
 /// Words do not depend on each other, unless quotes or a NUL lie between.
-fn check_parts(text: &str, whole: &[Word]) {
+fn check_parts(text: &str, whole: &[Word<'_>]) {
     let at = (cut(text.as_bytes())..text.len()).find(|at| text.as_bytes()[*at] == b' ');
     if let Some((start, end)) = at.map(|at| text.split_at(at)).filter(|_| !text.contains(['"', '\0'])) {
-        assert!(words(start).iter().chain(&words(end)).eq(whole), "cut at {}", start.len());
+        check_same(words(start).chain(words(end)), whole.iter().cloned());
     }
 }
 

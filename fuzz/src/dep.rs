@@ -12,13 +12,11 @@ pub fn check(data: &[u8]) {
     let text = as_text(data);
     let read = gather(deps(&text));
     check_cut_text(&text, &read, deps);
-    let (mut written, mut words) = (String::with_capacity(2 * text.len()), Vec::with_capacity(32));
+    let mut written = String::with_capacity(2 * text.len());
     for dep in &read {
         assert!(!dep.path.contains(':'));
         written.extend([dep.path, ":"]);
-        words.clear();
-        words.extend(dep.load_order());
-        words.iter().rev().for_each(|dependency| written.extend([" ", dependency]));
+        dep.load_order().rev().for_each(|dependency| written.extend([" ", dependency]));
         written.push('\n');
     }
     let mut again = deps(&written);

@@ -69,7 +69,7 @@ fn check_index(files: &[(String, Vec<u8>)], index: &[depmod::File]) {
 
 /// Text and trie hold the same pairs, but for patterns that cannot be normalised.
 fn check_pairs(text: &str, trie: &Trie<'_>, name: &str) {
-    let pairs = aliases(text).filter_map(|(pattern, module)| Some((normalise(pattern)?, module.to_owned())));
+    let pairs = aliases(text).filter_map(|(pattern, module)| Some((normalise(pattern)?.into_owned(), module.to_owned())));
     let pairs: BTreeSet<_> = pairs.collect();
     let mut entries = BTreeSet::new();
     let each = |key: &[u8], value: modfile::index::trie::Value<'_>| {

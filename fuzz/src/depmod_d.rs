@@ -19,15 +19,15 @@ pub fn check(data: &[u8]) {
     }
     // With a line of ours behind it the input's last line is counted, too.
     if data.last() != Some(&b'\\') && data.len() < 64 {
-        let last = parse(&[data, b"\nsearch x"].concat()).last();
-        check_numbers(data, last.map_or(0, |line| line.number - 1));
+        let last = parse(&[data, b"\nsearch x"].concat()).last().map_or(0, |line| line.number - 1);
+        check_numbers(data, last);
     }
     let understood = read.into_iter().filter_map(|line| line.directive.ok());
     check_same(parse(&written).map(|line| line.directive), understood.map(Ok));
 }
 
 /// No word is empty.
-fn is_whole(directive: &Result<Directive, Word>) -> bool {
+fn is_whole(directive: &Result<Directive<'_>, Word<'_>>) -> bool {
     match directive {
         Ok(Directive::Search(words) | Directive::Exclude(words)) => words.iter().all(|word| !word.is_empty()),
         Ok(Directive::Override { module, kernel, directory }) => {
@@ -38,7 +38,7 @@ fn is_whole(directive: &Result<Directive, Word>) -> bool {
     }
 }
 
-fn write(directive: &Directive, out: &mut Vec<u8>) {
+fn write(directive: &Directive<'_>, out: &mut Vec<u8>) {
     match directive {
         Directive::Search(directories) => write_words(b"search", directories, out),
         Directive::Override { module, kernel, directory } => {
@@ -50,11 +50,11 @@ fn write(directive: &Directive, out: &mut Vec<u8>) {
     }
 }
 
-fn write_words<'a>(first: &[u8], rest: impl IntoIterator<Item = &'a Word>, out: &mut Vec<u8>) {
+fn write_words<'a>(first: &[u8], rest: impl IntoIterator<Item = &'a Word<'a>>, out: &mut Vec<u8>) {
     out.extend_from_slice(first);
     for word in rest {
         out.push(b' ');
-        for byte in word {
+        for byte in word.iter() {
             if *byte == b'\\' {
                 out.push(b'\\');
             }

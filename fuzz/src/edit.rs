@@ -31,7 +31,7 @@ fn check_moved(choice: u8, file: &[u8], edited: &[u8]) {
     };
     assert!(changed().take(most + 1).count() <= most);
     if let (6, Some(first), Ok(elf)) = (choice % 8, changed().next(), Elf::parse(file)) {
-        let wanted = section_name(file, choice).ok().flatten().unwrap_or_default();
+        let wanted = text(section_name(file, choice).ok().flatten());
         let range = elf.section(wanted).ok().flatten().map_or(0..0, |section| {
             section.offset as usize..section.offset as usize + section.data.len()
         });

@@ -477,7 +477,7 @@ impl Guest {
         for module in proc_modules::parse(&text) {
             let module = module.context(|| "/proc/modules makes no sense")?;
             if module.name == name {
-                return Ok(Some(module));
+                return Ok(Some(module.into_owned()));
             }
         }
         Ok(None)

@@ -93,12 +93,12 @@ impl Line for PeerLine {
 
 fn program(index: &Index, packages: &[String]) -> Option<Locked> {
     let version = index.get(packages.first()?)?.get("version")?;
-    kernel::lock(index, packages, version, version)
+    kernel::lock(index, packages, &version, &version)
 }
 
 fn tree(index: &Index, series: &str, flavour: &str) -> Option<Locked> {
     let (release, version) = kernel::newest_release(index, series, flavour, |_| true)?;
-    kernel::lock(index, &kernel::image_packages(index, release, "modules"), release, version)
+    kernel::lock(index, &kernel::image_packages(index, release, "modules"), release, &version)
 }
 
 /// Programs to `bin`, the loader and libraries to `lib`: releases differ in where under `/` and `/usr` they put them.

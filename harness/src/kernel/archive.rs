@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use debfile::control::{Index, Stanza, compare_versions, stanzas};
+use debfile::control::{Index, Stanza, stanzas};
 
 use super::{Store, catalog::Package};
 use crate::{
@@ -102,41 +102,28 @@ impl Archive<'_> {
         let uri = format!("{base}/InRelease");
         let signed = self.small(&uri)?.ok_or_else(|| no_suite(suite, &uri))?;
         let release = super::signature::verified(&signed, &uri, suite, &self.store.options)?;
-        super::signature::check_date(&release, suite, self.store.options.allow_expired)?;
-        let (digest, path) = digest_of_index(&release, &uri)?;
+        let release = stanzas(&release).next().unwrap_or_default();
+        super::signature::check_date(release, suite, self.store.options.allow_expired)?;
+        let digest = digest_of_index(release, &uri)?;
         let by_hash = format!("{base}/main/binary-amd64/by-hash/SHA256/{digest}");
         // A mirror may announce by-hash and not have it.
         let (uri, packed) = match self.small(&by_hash)? {
             Some(packed) => (by_hash, packed),
             None => {
-                let plain = format!("{base}/{path}");
+                let plain = format!("{base}/{PACKAGES}");
                 let packed = self.small(&plain)?.ok_or_else(|| no_suite(suite, &plain))?;
                 (plain, packed)
             }
         };
         let seen = Digest::of_stream(&packed[..]).context(|| "cannot hash an index")?;
         if seen.as_str() != digest {
-            return Err(wrong_digest(&uri, digest, &seen));
+            return Err(wrong_digest(&uri, &digest, &seen));
         }
         let mut text = String::new();
         let mut unpacked = liblzma::read::XzDecoder::new(&packed[..]).take(8 * INDEX_BYTES_MAX);
         unpacked.read_to_string(&mut text).context(|| format!("`{uri}` does not unpack"))?;
-        Ok(newest_of_each(&text))
+        Ok(Index::new(text))
     }
-}
-
-/// An archive may keep several versions of a package.
-fn newest_of_each(text: &str) -> Index {
-    let mut packages = Index::new();
-    for stanza in stanzas(text) {
-        let Some(name) = stanza.get("package").cloned() else { continue };
-        let version = |stanza: &Stanza| stanza.get("version").cloned().unwrap_or_default();
-        match packages.get(&name) {
-            Some(known) if compare_versions(&version(known), &version(&stanza)).is_ge() => {}
-            _ => drop(packages.insert(name, stanza)),
-        }
-    }
-    packages
 }
 
 /// A file on its way, which goes on where it broke off.
@@ -242,14 +229,17 @@ fn no_suite(suite: &str, uri: &str) -> Error {
     Error::new(format!("the archive does not have {suite}: no `{uri}`")).help("name another archive with --mirror")
 }
 
-/// SHA-256 and path of the compressed index of packages, from the release file.
-fn digest_of_index<'a>(release: &'a Stanza, uri: &str) -> Result<(&'a str, &'a str)> {
-    let sums = release.get("sha256").map(String::as_str).unwrap_or_default();
+/// The index of packages, compressed, beside the release file.
+const PACKAGES: &str = "main/binary-amd64/Packages.xz";
+
+/// SHA-256 of the index of packages, from the release file.
+fn digest_of_index(release: Stanza<'_>, uri: &str) -> Result<String> {
+    let sums = release.get("sha256").unwrap_or_default();
     sums.lines()
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             let (digest, _size, path) = (words.next()?, words.next()?, words.next()?);
-            (path == "main/binary-amd64/Packages.xz").then_some((digest, path))
+            (path == PACKAGES).then(|| digest.to_owned())
         })
         .next()
         .ok_or_else(|| Error::new(format!("`{uri}` names no index of main for amd64")))

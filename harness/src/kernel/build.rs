@@ -121,8 +121,8 @@ impl Built {
         let (major, minor) = version_of(name);
         let package = format!("linux-source-{major}.{minor}");
         let found = packages.get(&package).and_then(|stanza| stanza.get("version")).and_then(|version| {
-            let release = format!("{}-{}", upstream(version)?, self.build.name());
-            lock(packages, std::slice::from_ref(&package), &release, version)
+            let release = format!("{}-{}", upstream(&version)?, self.build.name());
+            lock(packages, std::slice::from_ref(&package), &release, &version)
         });
         found.ok_or_else(|| Error::new(format!("{} has no source of kernel {name}: no {package}", self.suite)))
     }
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn a_suite_without_the_source_is_named() {
         let line: Built = toml::from_str(LINE).unwrap();
-        let error = line.newest("9.1-kasan", &Index::new()).unwrap_err();
+        let error = line.newest("9.1-kasan", &Index::default()).unwrap_err();
         assert_eq!(error.to_string(), "trixie-security has no source of kernel 9.1-kasan: no linux-source-9.1");
     }
 

@@ -1,6 +1,7 @@
 //! The kernels that Debian ships: which packages they mean, and what is kept of those.
 
 use std::{
+    borrow::Cow,
     fs,
     path::{Path, PathBuf},
 };
@@ -78,11 +79,11 @@ fn newest(packages: &Index, series: &str, flavour: &str, with_modules: bool) -> 
     names.push(format!("linux-headers-{release}"));
     // Where the image package has everything, it has the modules too.
     let modules = format!("linux-modules-{release}");
-    names.extend(Some(modules).filter(|name| with_modules && packages.contains_key(name)));
+    names.extend(Some(modules).filter(|name| with_modules && packages.get(name).is_some()));
     names.extend(
         depends(headers_of(release)?).filter(|name| name.starts_with("linux-kbuild-") || name.ends_with("-common")),
     );
-    lock(packages, &names, release, version)
+    lock(packages, &names, release, &version)
 }
 
 /// Release and version of the newest kernel of a series and flavour that is `whole`.
@@ -91,13 +92,13 @@ pub(crate) fn newest_release<'a>(
     series: &str,
     flavour: &str,
     whole: impl Fn(&str) -> bool,
-) -> Option<(&'a str, &'a str)> {
+) -> Option<(&'a str, Cow<'a, str>)> {
     packages
         .iter()
         .filter_map(|(name, stanza)| {
             let release = name.strip_prefix("linux-image-")?;
             let fits = flavour_of(release) == flavour && version_of(release) == version_of(series);
-            (fits && whole(release)).then_some((release, stanza.get("version")?.as_str()))
+            (fits && whole(release)).then_some((release, stanza.get("version")?))
         })
         .max_by(|(_, a), (_, b)| compare_versions(a, b))
 }
@@ -113,14 +114,14 @@ fn flavour_of(release: &str) -> &str {
 /// `binary`, `modules` and `base`, and the image package is empty.
 pub(crate) fn image_packages(packages: &Index, release: &str, part: &str) -> Vec<String> {
     let names = [part, "base"].map(|part| format!("linux-{part}-{release}"));
-    match names.iter().all(|name| packages.contains_key(name)) {
+    match names.iter().all(|name| packages.get(name).is_some()) {
         true => names.into(),
         false => vec![format!("linux-image-{release}")],
     }
 }
 
-fn depends(stanza: &Stanza) -> impl Iterator<Item = String> {
-    let text = stanza.get("depends").cloned().unwrap_or_default();
+fn depends(stanza: Stanza<'_>) -> impl Iterator<Item = String> {
+    let text = stanza.get("depends").unwrap_or_default();
     let names: Vec<String> =
         text.split(',').filter_map(|choice| choice.split_whitespace().next()).map(str::to_owned).collect();
     names.into_iter()
@@ -132,11 +133,11 @@ pub(crate) fn lock(packages: &Index, names: &[String], release: &str, version: &
     Some(Locked { release: release.to_owned(), version: version.to_owned(), packages })
 }
 
-fn package_of(stanza: &Stanza) -> Option<Package> {
+fn package_of(stanza: Stanza<'_>) -> Option<Package> {
     Some(Package {
-        path: stanza.get("filename")?.clone(),
+        path: stanza.get("filename")?.into_owned(),
         size: stanza.get("size")?.parse().ok()?,
-        sha256: Digest::from_hex(stanza.get("sha256")?)?,
+        sha256: Digest::from_hex(&stanza.get("sha256")?)?,
     })
 }
 

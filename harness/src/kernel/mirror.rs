@@ -109,15 +109,16 @@ fn one_line_entries(text: &str) -> Vec<Entry> {
 fn stanza_entries(text: &str) -> Vec<Entry> {
     let mut entries = Vec::new();
     for stanza in stanzas(text) {
-        let words = |field: &str| stanza.get(field).map(|value| value.split_whitespace()).into_iter().flatten();
-        let is_off = words("enabled").any(|value| ["no", "false", "0"].contains(&value.to_ascii_lowercase().as_str()));
-        if is_off || !words("types").any(|kind| kind == "deb") {
+        let value = |field: &str| stanza.get(field).unwrap_or_default();
+        let is_no = |word: &str| ["no", "false", "0"].contains(&word.to_ascii_lowercase().as_str());
+        if value("enabled").split_whitespace().any(is_no) || value("types").split_whitespace().all(|kind| kind != "deb")
+        {
             continue;
         }
-        let key = stanza.get("signed-by").map(String::as_str);
-        for uri in words("uris") {
-            let suites = words("suites").filter(|suite| usable(suite, &mut words("components")));
-            entries.extend(suites.flat_map(|suite| addresses(uri, suite, key)));
+        let (suites, components, key) = (value("suites"), value("components"), stanza.get("signed-by"));
+        for uri in value("uris").split_whitespace() {
+            let suites = suites.split_whitespace().filter(|suite| usable(suite, &mut components.split_whitespace()));
+            entries.extend(suites.flat_map(|suite| addresses(uri, suite, key.as_deref())));
         }
     }
     entries

@@ -18,11 +18,11 @@ use crate::{
 /// Where Debian's archive keys lie on Debian and its relatives.
 const KEYRINGS: &str = "/usr/share/keyrings";
 
-/// The fields of a signed release file, when a key of Debian's archive signed it.
+/// The text of a signed release file, when a key of Debian's archive signed it.
 ///
 /// # Errors
 /// `gpgv` or the keys are missing, or the signature is not good.
-pub(super) fn verified(signed: &[u8], uri: &str, suite: &str, options: &FetchOptions) -> Result<Stanza> {
+pub(super) fn verified(signed: &[u8], uri: &str, suite: &str, options: &FetchOptions) -> Result<String> {
     let keyrings = keyrings(suite, options)?;
     let directory = tempfile::tempdir().context(|| "cannot make a directory for a signature")?;
     let (input, output) = (directory.path().join("InRelease"), directory.path().join("Release"));
@@ -30,13 +30,13 @@ pub(super) fn verified(signed: &[u8], uri: &str, suite: &str, options: &FetchOpt
     judge(uri, &status(&input, &output, directory.path(), &keyrings, uri)?)?;
     // Only what gpgv has written is what the signature covers.
     let text = fs::read_to_string(&output).context(|| format!("cannot read what gpgv verified of `{uri}`"))?;
-    let release = stanzas(&text).next().unwrap_or_default();
+    let release = stanzas(&text).next();
     // A good signature of another suite's release is not good enough.
-    let codename = release.get("codename").map(String::as_str).unwrap_or_default();
+    let codename = release.and_then(|release| release.get("codename")).unwrap_or_default();
     if codename != suite {
         return Err(Error::new(format!("`{uri}` is the release file of `{codename}`, not of {suite}")));
     }
-    Ok(release)
+    Ok(text)
 }
 
 /// The status lines of gpgv. Its exit code will not do: it is a failure as soon as one of several signatures is by a
@@ -102,10 +102,10 @@ fn keyrings(suite: &str, options: &FetchOptions) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// It has expired.
-pub(super) fn check_date(release: &Stanza, suite: &str, allow_expired: bool) -> Result<()> {
+pub(super) fn check_date(release: Stanza<'_>, suite: &str, allow_expired: bool) -> Result<()> {
     let Some(until) = release.get("valid-until").filter(|_| !allow_expired) else { return Ok(()) };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    match seconds_of(until) {
+    match seconds_of(&until) {
         Some(end) if end >= now => Ok(()),
         _ => Err(Error::new(format!("the index of {suite} was valid until {until}"))
             .help("the mirror is stale: name another one with --mirror, or accept it with --allow-expired")),
@@ -160,10 +160,10 @@ mod tests {
 
     #[test]
     fn an_expired_index_is_refused_unless_told_otherwise() {
-        let release = Stanza::from([("valid-until".to_owned(), "Thu, 01 Jan 1970 00:00:00 UTC".to_owned())]);
-        let error = check_date(&release, "x", false).unwrap_err();
+        let release = stanzas("Valid-Until: Thu, 01 Jan 1970 00:00:00 UTC").next().unwrap();
+        let error = check_date(release, "x", false).unwrap_err();
         assert!(error.advice().unwrap().contains("--allow-expired"));
-        check_date(&release, "x", true).unwrap();
-        check_date(&Stanza::new(), "x", false).unwrap();
+        check_date(release, "x", true).unwrap();
+        check_date(Stanza::default(), "x", false).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Module names and aliases: how kmod normalises them, and how a pattern matches.
 
-use alloc::string::String;
+use alloc::{borrow::Cow, string::String};
 
 /// The module a file name stands for: the last path component up to its first dot, with `-` as `_`.
 ///
@@ -18,18 +18,17 @@ pub fn module_name(path: &str) -> String {
 /// assert_eq!(modfile::alias::normalise("usb-x[0-9]").as_deref(), Some("usb_x[0-9]"));
 /// assert_eq!(modfile::alias::normalise("usb]"), None);
 /// ```
-pub fn normalise(alias: &str) -> Option<String> {
-    let mut inside = false;
-    let mut normal = String::with_capacity(alias.len());
-    for character in alias.chars() {
-        match character {
+pub fn normalise(alias: &str) -> Option<Cow<'_, str>> {
+    let (mut inside, mut normal) = (false, Cow::Borrowed(alias));
+    for (at, byte) in alias.bytes().enumerate() {
+        match byte {
             // Inside, a further `[` is an ordinary member of the set.
-            '[' => inside = true,
-            ']' if !inside => return None,
-            ']' => inside = false,
+            b'[' => inside = true,
+            b']' if !inside => return None,
+            b']' => inside = false,
+            b'-' if !inside => normal.to_mut().replace_range(at..=at, "_"),
             _ => {}
         }
-        normal.push(if character == '-' && !inside { '_' } else { character });
     }
     (!inside).then_some(normal)
 }

@@ -6,33 +6,41 @@
 //! GRUB moves the quotes around a value to the front of the whole word; they are put back. All words of other forms are
 //! somebody else's.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{borrow::Cow, format};
 
-use crate::alias::normalise;
+use crate::{
+    alias::normalise,
+    modprobe_d::{is_blank, without_tabs},
+};
 
 /// How much of the command line is read.
 pub const BYTES_MAX: usize = 4095;
 
-/// A word that is meant for modprobe.
+/// A word that is meant for modprobe. It borrows from the command line where that says the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum Word<'a> {
     /// A module that is not to be loaded by an alias. As it stands there: a `-` in it is never found.
-    Blacklist(String),
+    Blacklist(Cow<'a, str>),
     /// A parameter.
     Options {
         /// The module, normalised.
-        module: String,
+        module: Cow<'a, str>,
         /// `PARAMETER` or `PARAMETER=VALUE`.
-        text: String,
+        text: Cow<'a, str>,
     },
     /// The module's name has a bracket without a partner.
-    OddBracket(String),
+    OddBracket(&'a str),
 }
 
 /// The words for modprobe of a command line.
-pub fn words(line: &str) -> Vec<Word> {
+pub fn words(line: &str) -> impl Iterator<Item = Word<'_>> {
     let line = line.split('\0').next().unwrap_or_default();
-    split(line).flat_map(read).collect()
+    split(line).flat_map(|word| {
+        let (word, is_moved) = word.strip_prefix('"').map_or((word, false), |rest| (rest, true));
+        let names = word.strip_prefix("modprobe.blacklist=").map(|names| blacklist(names, is_moved));
+        let option = if names.is_none() { option(word, is_moved) } else { None };
+        names.into_iter().flatten().chain(option)
+    })
 }
 
 /// Splits at blanks outside of quotes. A word whose quotes do not close is none.
@@ -45,49 +53,38 @@ fn split(line: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| word.bytes().filter(|byte| *byte == b'"').count() % 2 == 0)
 }
 
-fn is_blank(character: char) -> bool {
-    matches!(character, ' ' | '\t'..='\r')
+/// The modules of a list. `is_moved`: the quote before it stands before the whole word.
+fn blacklist(names: &str, is_moved: bool) -> impl Iterator<Item = Word<'_>> {
+    names.split(',').enumerate().map(move |(at, name)| {
+        Word::Blacklist(if is_moved && at == 0 { format!("\"{name}").into() } else { name.into() })
+    })
 }
 
-fn read(word: &str) -> Vec<Word> {
-    let (moved_quote, word) = match word.strip_prefix('"') {
-        Some(rest) => (true, rest),
-        None => (false, word),
-    };
-    let (name, value) = match word.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (word, None),
-    };
-    match (name.split_once('.'), value) {
-        _ if name.contains(|character| character == '"' || is_blank(character)) => Vec::new(),
-        _ if name.matches('.').count() > 1 => Vec::new(),
-        (Some(("modprobe", "blacklist")), Some(value)) => {
-            let quote = if moved_quote { "\"" } else { "" };
-            format!("{quote}{value}").split(',').map(|module| Word::Blacklist(module.into())).collect()
-        }
-        (Some((module, parameter)), value) => {
-            let Some(normal) = normalise(module) else { return [Word::OddBracket(module.into())].into() };
-            let text = match value {
-                Some(value) if moved_quote => format!("{parameter}=\"{value}"),
-                Some(value) => format!("{parameter}={value}"),
-                None => parameter.into(),
-            };
-            [Word::Options { module: normal, text: text.replace('\t', " ") }].into()
-        }
-        _ => Vec::new(),
+/// The parameter that a word is; None if it has another form.
+fn option(word: &str, is_moved: bool) -> Option<Word<'_>> {
+    let name = word.split('=').next()?;
+    let (module, parameter) = name.split_once('.')?;
+    if parameter.contains('.') || name.contains(|character| character == '"' || is_blank(character)) {
+        return None;
     }
+    let Some(normal) = normalise(module) else { return Some(Word::OddBracket(module)) };
+    let text = word.get(module.len() + 1..).unwrap_or_default();
+    let text = match text.split_once('=').filter(|_| is_moved) {
+        Some((parameter, value)) => format!("{parameter}=\"{}", without_tabs(value)).into(),
+        None => without_tabs(text),
+    };
+    Some(Word::Options { module: normal, text })
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString as _;
+    use alloc::{string::ToString as _, vec::Vec};
 
     use super::*;
 
     #[track_caller]
     fn check(line: &str, expected: &[&str]) {
         let shown: Vec<_> = words(line)
-            .into_iter()
             .map(|word| match word {
                 Word::Blacklist(module) => format!("blacklist {module}"),
                 Word::Options { module, text } => format!("{module}: {text}"),

@@ -9,58 +9,71 @@
 //! A `#` in the first column begins a comment; a backslash before a line's end joins the next line, before any other
 //! character it vanishes.
 
-use alloc::{borrow::ToOwned, vec::Vec};
+use alloc::{borrow::Cow, vec::Vec};
+use core::array;
 
-/// A word of a line. A path need not be UTF-8.
-pub type Word = Vec<u8>;
+use crate::lines::logical_lines;
+
+/// A word of a line; of a line without backslashes it borrows. A path need not be UTF-8.
+pub type Word<'a> = Cow<'a, [u8]>;
 
 /// A line that says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct Line<'a> {
     /// Its number in the file, from 1; the last one's of lines that are joined.
     pub number: usize,
     /// What it says, or the first word of a line that is not understood.
-    pub directive: Result<Directive, Word>,
+    pub directive: Result<Directive<'a>, Word<'a>>,
 }
 
 /// What a line asks for. `kernel` is a POSIX extended regular expression that the release has to match, or `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Directive {
+pub enum Directive<'a> {
     /// Directories by rank, among them perhaps `built-in` and `external`.
-    Search(Vec<Word>),
+    Search(Vec<Word<'a>>),
     /// The file of this module in this directory wins.
     Override {
         /// The file's name up to its first dot.
-        module: Word,
+        module: Word<'a>,
         /// Of which kernels.
-        kernel: Word,
+        kernel: Word<'a>,
         /// Below the module directory.
-        directory: Word,
+        directory: Word<'a>,
     },
     /// A directory outside of the module directory.
     External {
         /// For which kernels.
-        kernel: Word,
+        kernel: Word<'a>,
         /// Absolute.
-        directory: Word,
+        directory: Word<'a>,
     },
     /// Names of files and directories that are not looked at.
-    Exclude(Vec<Word>),
+    Exclude(Vec<Word<'a>>),
     /// A word of older versions that no longer does anything.
-    Obsolete(Word),
+    Obsolete(Word<'a>),
 }
 
 /// The lines of a file that are neither blank nor comments.
-pub fn parse(text: &[u8]) -> impl Iterator<Item = Line> {
-    logical_lines(text).filter_map(|(number, line)| Some(Line { number, directive: directive(&line)? }))
+pub fn parse(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    logical_lines(text).filter_map(|(number, line)| {
+        let directive = match line {
+            Cow::Borrowed(line) => directive(words(line).map(Cow::Borrowed)),
+            Cow::Owned(line) => directive(words(&line).map(|word| word.to_vec().into())),
+        };
+        Some(Line { number, directive: directive? })
+    })
 }
 
-/// None for a blank line and a comment.
-fn directive(line: &[u8]) -> Option<Result<Directive, Word>> {
-    let mut words =
-        line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).map(<[u8]>::to_owned);
-    let first = words.next().filter(|_| !line.starts_with(b"#"))?;
-    let read = match first.as_slice() {
+/// The words of a line that is no comment.
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_comment = line.starts_with(b"#");
+    line.split(|byte| matches!(byte, b' ' | b'\t')).filter(move |word| !is_comment && !word.is_empty())
+}
+
+/// None for a line without words.
+fn directive<'a>(mut words: impl Iterator<Item = Word<'a>>) -> Option<Result<Directive<'a>, Word<'a>>> {
+    let first = words.next()?;
+    let read = match first.as_ref() {
         b"search" => Some(Directive::Search(words.collect())),
         b"override" => take(words).map(|[module, kernel, directory]| Directive::Override { module, kernel, directory }),
         b"external" => take(words).map(|[kernel, directory]| Directive::External { kernel, directory }),
@@ -72,27 +85,12 @@ fn directive(line: &[u8]) -> Option<Result<Directive, Word>> {
 }
 
 /// As many words as are wanted; further ones do not count.
-fn take<const N: usize>(words: impl Iterator<Item = Word>) -> Option<[Word; N]> {
-    words.take(N).collect::<Vec<_>>().try_into().ok()
-}
-
-/// Lines with their numbers, backslashes resolved.
-fn logical_lines(text: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    let (mut bytes, mut number) = (text.iter().copied().peekable(), 0);
-    core::iter::from_fn(move || {
-        bytes.peek()?;
-        number += 1;
-        // Room for a usual line: to grow takes longer than to read it.
-        let mut line = Vec::with_capacity(64);
-        while let Some(byte) = bytes.next().filter(|byte| *byte != b'\n') {
-            let byte = if byte == b'\\' { bytes.next() } else { Some(byte) };
-            match byte {
-                Some(b'\n') => number += 1,
-                byte => line.extend(byte),
-            }
-        }
-        Some((number, line))
-    })
+fn take<'a, const N: usize>(mut words: impl Iterator<Item = Word<'a>>) -> Option<[Word<'a>; N]> {
+    let mut taken = array::from_fn(|_| Word::default());
+    for place in &mut taken {
+        *place = words.next()?;
+    }
+    Some(taken)
 }
 
 #[cfg(test)]
@@ -101,27 +99,29 @@ mod tests {
 
     use super::*;
 
-    fn words<const N: usize>(words: [&str; N]) -> Vec<Word> {
-        words.iter().map(|word| word.as_bytes().to_vec()).collect()
+    fn word(text: &str) -> Word<'_> {
+        text.as_bytes().into()
     }
 
-    fn read(text: &str) -> Vec<(usize, Result<Directive, String>)> {
+    fn read(text: &str) -> Vec<(usize, Result<Directive<'_>, String>)> {
         let lines = parse(text.as_bytes());
-        lines.map(|line| (line.number, line.directive.map_err(|word| String::from_utf8(word).unwrap()))).collect()
+        lines
+            .map(|line| (line.number, line.directive.map_err(|word| String::from_utf8(word.into()).unwrap())))
+            .collect()
     }
 
     #[test]
     fn every_directive_is_read() {
-        let [a, b, c] = ["a", "b", "c"].map(|word| word.as_bytes().to_vec());
+        let [a, b, c] = ["a", "b", "c"].map(word);
         assert_eq!(
             read("search updates\t built-in\noverride a b c d\nexternal a b\nexclude a\ninclude x\nmake_map_files no"),
             [
-                (1, Ok(Directive::Search(words(["updates", "built-in"])))),
+                (1, Ok(Directive::Search(["updates", "built-in"].map(word).into()))),
                 (2, Ok(Directive::Override { module: a.clone(), kernel: b.clone(), directory: c })),
                 (3, Ok(Directive::External { kernel: a.clone(), directory: b })),
-                (4, Ok(Directive::Exclude([a].to_vec()))),
-                (5, Ok(Directive::Obsolete(b"include".to_vec()))),
-                (6, Ok(Directive::Obsolete(b"make_map_files".to_vec()))),
+                (4, Ok(Directive::Exclude([a].into()))),
+                (5, Ok(Directive::Obsolete(word("include")))),
+                (6, Ok(Directive::Obsolete(word("make_map_files")))),
             ]
         );
     }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(
             read("# x\n\n \t\nsearch a\\\nb \\\n c\\d\\\\\n # y\n#\\\nbad\nSearch"),
             [
-                (6, Ok(Directive::Search(words(["ab", "cd\\"])))),
+                (6, Ok(Directive::Search(["ab", "cd\\"].map(word).into()))),
                 (7, Err("#".to_string())),
                 (10, Err("Search".to_string())),
             ]

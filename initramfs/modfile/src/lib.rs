@@ -28,6 +28,7 @@ pub mod edit;
 pub mod elf;
 mod error;
 pub mod index;
+mod lines;
 pub mod modinfo;
 pub mod modprobe_d;
 pub mod param;

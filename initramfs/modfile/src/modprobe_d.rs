@@ -13,67 +13,64 @@
 //! Words are apart by blanks and tabs. A backslash takes the meaning of the next character away, that of the end of a
 //! line included: such lines are one.
 
-use alloc::{
-    borrow::ToOwned as _,
-    string::{String, ToString as _},
-    vec::Vec,
-};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
-use crate::{alias::normalise, bytes::find};
+use crate::{alias::normalise, bytes::find, lines};
 
-/// What one line says. Names are normalised, texts and names inside of lists are not.
+/// What one line says. Names are normalised, texts and names inside of lists are not. What is read borrows from the line
+/// where that says the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Directive {
+pub enum Directive<T = String> {
     /// A name, or a pattern, stands for a module.
     Alias {
         /// The pattern.
-        pattern: String,
+        pattern: T,
         /// The module.
-        module: String,
+        module: T,
     },
     /// A module's own aliases are not heeded.
-    Blacklist(String),
+    Blacklist(T),
     /// Parameters.
     Options {
         /// The module, or an alias that leads to one.
-        module: String,
+        module: T,
         /// The parameters, tabs replaced by blanks.
-        text: String,
+        text: T,
     },
     /// A command loads the module.
     Install {
         /// Which modules.
-        pattern: String,
+        pattern: T,
         /// The command.
-        command: String,
+        command: T,
     },
     /// A command unloads the module.
     Remove {
         /// Which modules.
-        pattern: String,
+        pattern: T,
         /// The command.
-        command: String,
+        command: T,
     },
     /// Modules that are loaded before and after, and may be missing.
-    Softdep(Softdep),
+    Softdep(Softdep<T>),
     /// Modules that may be loaded later; nothing is done with them but listing.
     Weakdep {
         /// Which modules.
-        pattern: String,
+        pattern: T,
         /// The names, one blank between.
-        names: String,
+        names: T,
     },
 }
 
 /// A `softdep` line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Softdep {
+pub struct Softdep<T = String> {
     /// Which modules.
-    pub pattern: String,
+    pub pattern: T,
     /// What is loaded before.
-    pub pre: Vec<String>,
+    pub pre: Vec<T>,
     /// What is loaded after.
-    pub post: Vec<String>,
+    pub post: Vec<T>,
 }
 
 /// Why a line is none.
@@ -92,32 +89,15 @@ pub enum Problem {
 /// Lines with their numbers. Where several are joined it is the last one's.
 ///
 /// A line ends for its reader at a NUL, and a backslash at the very end of the file is nothing.
-pub fn logical_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    let (mut rest, mut number) = (bytes, 0);
-    core::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut line = Vec::with_capacity(find(rest, b'\n').unwrap_or(rest.len()));
-        while let Some((&byte, after)) = rest.split_first() {
-            rest = after;
-            match (byte, after) {
-                (b'\n', _) => break,
-                (b'\\', [b'\n', after @ ..]) => {
-                    number += 1;
-                    rest = after;
-                }
-                (b'\\', [escaped, after @ ..]) => {
-                    line.push(*escaped);
-                    rest = after;
-                }
-                (b'\\', []) => {}
-                _ => line.push(byte),
+pub fn logical_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Cow<'_, [u8]>)> {
+    lines::logical_lines(bytes).map(|(number, mut line)| {
+        if let Some(end) = find(&line, 0) {
+            match &mut line {
+                Cow::Borrowed(line) => *line = line.get(..end).unwrap_or_default(),
+                Cow::Owned(line) => line.truncate(end),
             }
         }
-        number += 1;
-        line.truncate(line.iter().position(|byte| *byte == 0).unwrap_or(line.len()));
-        Some((number, line))
+        (number, line)
     })
 }
 
@@ -131,7 +111,7 @@ pub fn first(line: &str) -> Option<&str> {
 ///
 /// # Errors
 /// The line is no directive.
-pub fn directive(line: &str) -> Result<Option<Directive>, Problem> {
+pub fn directive(line: &str) -> Result<Option<Directive<Cow<'_, str>>>, Problem> {
     let Some((word, rest)) = split_word(line).filter(|_| !line.starts_with('#')) else { return Ok(None) };
     if matches!(word, "include" | "config") {
         return Err(Problem::Obsolete);
@@ -140,7 +120,7 @@ pub fn directive(line: &str) -> Result<Option<Directive>, Problem> {
         return Err(Problem::Unknown);
     }
     let (name, rest) = split_word(rest).ok_or(Problem::Incomplete)?;
-    let some = || if rest.is_empty() { Err(Problem::Incomplete) } else { Ok(rest.to_owned()) };
+    let some = || if rest.is_empty() { Err(Problem::Incomplete) } else { Ok(rest) };
     let second = || split_word(rest).map(|(word, _)| word).ok_or(Problem::Incomplete);
     let pattern = || normalise(name).ok_or(Problem::OddBracket);
     Ok(Some(match word {
@@ -149,24 +129,49 @@ pub fn directive(line: &str) -> Result<Option<Directive>, Problem> {
             Directive::Alias { pattern: pattern()?, module }
         }
         "blacklist" => Directive::Blacklist(pattern()?),
-        "options" => Directive::Options { text: some()?.replace('\t', " "), module: pattern()? },
-        "install" => Directive::Install { command: some()?, pattern: pattern()? },
-        "remove" => Directive::Remove { command: some()?, pattern: pattern()? },
-        "softdep" => Directive::Softdep(Softdep::parse(pattern()?, &some()?)),
-        _ => Directive::Weakdep { names: words(&some()?).collect::<Vec<_>>().join(" "), pattern: pattern()? },
+        "options" => Directive::Options { text: without_tabs(some()?), module: pattern()? },
+        "install" => Directive::Install { command: some()?.into(), pattern: pattern()? },
+        "remove" => Directive::Remove { command: some()?.into(), pattern: pattern()? },
+        "softdep" => Directive::Softdep(Softdep::parse(some()?, pattern()?)),
+        _ => Directive::Weakdep { names: joined(some()?), pattern: pattern()? },
     }))
 }
 
-impl Softdep {
-    fn parse(pattern: String, text: &str) -> Self {
-        let mut softdep = Self { pattern, ..Self::default() };
+/// A text of parameters: kmod makes blanks of tabs.
+pub(crate) fn without_tabs(text: &str) -> Cow<'_, str> {
+    if find(text.as_bytes(), b'\t').is_some() { text.replace('\t', " ").into() } else { text.into() }
+}
+
+impl Directive<Cow<'_, str>> {
+    /// The same with texts of its own.
+    pub fn into_owned(self) -> Directive {
+        let own = Cow::into_owned;
+        match self {
+            Self::Alias { pattern, module } => Directive::Alias { pattern: own(pattern), module: own(module) },
+            Self::Blacklist(module) => Directive::Blacklist(own(module)),
+            Self::Options { module, text } => Directive::Options { module: own(module), text: own(text) },
+            Self::Install { pattern, command } => Directive::Install { pattern: own(pattern), command: own(command) },
+            Self::Remove { pattern, command } => Directive::Remove { pattern: own(pattern), command: own(command) },
+            Self::Softdep(Softdep { pattern, pre, post }) => Directive::Softdep(Softdep {
+                pattern: own(pattern),
+                pre: pre.into_iter().map(own).collect(),
+                post: post.into_iter().map(own).collect(),
+            }),
+            Self::Weakdep { pattern, names } => Directive::Weakdep { pattern: own(pattern), names: own(names) },
+        }
+    }
+}
+
+impl<'a> Softdep<Cow<'a, str>> {
+    fn parse(text: &'a str, pattern: Cow<'a, str>) -> Self {
+        let mut softdep = Self { pattern, pre: Vec::new(), post: Vec::new() };
         let mut before = None;
         for word in words(text) {
             match (word, before) {
                 ("pre:", _) => before = Some(true),
                 ("post:", _) => before = Some(false),
-                (word, Some(true)) => softdep.pre.push(word.to_string()),
-                (word, Some(false)) => softdep.post.push(word.to_string()),
+                (word, Some(true)) => softdep.pre.push(word.into()),
+                (word, Some(false)) => softdep.post.push(word.into()),
                 (_, None) => {}
             }
         }
@@ -181,15 +186,24 @@ fn split_word(text: &str) -> Option<(&str, &str)> {
     (!word.is_empty()).then_some((word, rest))
 }
 
+/// The words of a list with one blank between.
+fn joined(text: &str) -> Cow<'_, str> {
+    let is_joined = !text.ends_with(' ') && !text.contains("  ") && !text.contains(|c| c != ' ' && is_blank(c));
+    if is_joined { text.into() } else { words(text).collect::<Vec<_>>().join(" ").into() }
+}
+
 /// The words of a list. As in kmod, a single blank before the first one belongs to it, so that `softdep a  pre: b` with
 /// two blanks after the name says nothing; two more, or none, are as they should be.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    let is_blank = |character: char| matches!(character, ' ' | '\t'..='\r');
     let mut start = text.chars();
     let glued = start.next().is_some_and(is_blank) && start.next().is_some_and(|second| !is_blank(second));
     let first_end = text[usize::from(glued)..].find(is_blank).map_or(text.len(), |end| end + usize::from(glued));
     let (first, rest) = if glued { text.split_at(first_end) } else { ("", text) };
     core::iter::once(first).chain(rest.split(is_blank)).filter(|word| !word.is_empty())
+}
+
+pub(crate) fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t'..='\r')
 }
 
 #[cfg(test)]
@@ -198,44 +212,29 @@ mod tests {
 
     use super::*;
 
-    #[track_caller]
-    fn check_lines(text: &str, expected: &[(usize, &str)]) {
-        let found: Vec<_> =
-            logical_lines(text.as_bytes()).map(|(number, line)| (number, String::from_utf8(line).unwrap())).collect();
-        let found: Vec<_> = found.iter().map(|(number, line)| (*number, line.as_str())).collect();
-        assert_eq!(found, expected, "{text:?}");
-    }
-
     #[test]
-    fn lines_are_joined_and_characters_escaped_by_a_backslash() {
-        check_lines("", &[]);
-        check_lines("a\n\nb", &[(1, "a"), (2, ""), (3, "b")]);
-        check_lines("a\\\nb \\\n\nc\n", &[(3, "ab "), (4, "c")]);
-        check_lines("a\\ b\\\\\nc\\x\n", &[(1, "a b\\"), (2, "cx")]);
-        check_lines("a\\", &[(1, "a")]);
-        check_lines("a\\\n", &[(2, "a")]);
-        check_lines("#a\\\nb\nc", &[(2, "#ab"), (3, "c")]);
-        check_lines("a\0b\nc\r\n", &[(1, "a"), (2, "c\r")]);
-        assert_eq!(logical_lines(&[b'\n'; 300]).last(), Some((300, Vec::new())));
+    fn a_line_ends_at_a_nul() {
+        let lines: Vec<_> =
+            logical_lines(b"a\0b\nc\\x\0\n\0").map(|(number, line)| (number, line.into_owned())).collect();
+        assert_eq!(lines, [(1, b"a".to_vec()), (2, b"cx".to_vec()), (3, Vec::new())]);
     }
 
     #[test]
     fn every_directive_is_read() {
-        let named = |name: &str| name.to_owned();
         for (line, expected) in [
-            ("alias net-* a-b rest", Directive::Alias { pattern: named("net_*"), module: named("a_b") }),
-            ("\tblacklist bad-one x", Directive::Blacklist(named("bad_one"))),
-            ("options a-b x=1\ty=2 ", Directive::Options { module: named("a_b"), text: named("x=1 y=2 ") }),
-            ("options a x=1\ty=2\tz", Directive::Options { module: named("a"), text: named("x=1 y=2 z") }),
-            ("options a \t", Directive::Options { module: named("a"), text: named(" ") }),
-            ("install a[b-c]-d  x\t$Y", Directive::Install { pattern: named("a[b-c]_d"), command: named(" x\t$Y") }),
-            ("remove a\tb", Directive::Remove { pattern: named("a"), command: named("b") }),
-            ("weakdep a b-c\t d ", Directive::Weakdep { pattern: named("a"), names: named("b-c d") }),
+            ("alias net-* a-b rest", Directive::Alias { pattern: "net_*".into(), module: "a_b".into() }),
+            ("\tblacklist bad-one x", Directive::Blacklist("bad_one".into())),
+            ("options a-b x=1\ty=2 ", Directive::Options { module: "a_b".into(), text: "x=1 y=2 ".into() }),
+            ("options a x=1\ty=2\tz", Directive::Options { module: "a".into(), text: "x=1 y=2 z".into() }),
+            ("options a \t", Directive::Options { module: "a".into(), text: " ".into() }),
+            ("install a[b-c]-d  x\t$Y", Directive::Install { pattern: "a[b-c]_d".into(), command: " x\t$Y".into() }),
+            ("remove a\tb", Directive::Remove { pattern: "a".into(), command: "b".into() }),
+            ("weakdep a b-c\t d ", Directive::Weakdep { pattern: "a".into(), names: "b-c d".into() }),
             (
                 "weakdep a b c d e f g h i j k",
-                Directive::Weakdep { pattern: named("a"), names: named("b c d e f g h i j k") },
+                Directive::Weakdep { pattern: "a".into(), names: "b c d e f g h i j k".into() },
             ),
-            ("weakdep a  b c", Directive::Weakdep { pattern: named("a"), names: named(" b c") }),
+            ("weakdep a  b c", Directive::Weakdep { pattern: "a".into(), names: " b c".into() }),
         ] {
             assert_eq!(directive(line), Ok(Some(expected)), "{line}");
         }
@@ -257,16 +256,10 @@ mod tests {
             ("  pre: a\x0bb\r", &["a", "b"], &[]),
             ("\t", &[], &[]),
         ] {
-            match directive(&format!("softdep m-n {text}")) {
-                Ok(Some(Directive::Softdep(softdep))) => {
-                    assert_eq!(
-                        (softdep.pattern.as_str(), &softdep.pre[..]),
-                        ("m_n", &pre.iter().map(|name| name.to_string()).collect::<Vec<_>>()[..])
-                    );
-                    assert_eq!(softdep.post, post, "{text}");
-                }
-                other => panic!("{text}: {other:?}"),
-            }
+            let line = format!("softdep m-n {text}");
+            let [pre, post] = [pre, post].map(|names| names.iter().map(|name| Cow::Borrowed(*name)).collect());
+            let expected = Softdep { pattern: "m_n".into(), pre, post };
+            assert_eq!(directive(&line), Ok(Some(Directive::Softdep(expected))), "{text}");
         }
     }
 

@@ -7,17 +7,17 @@
 
 use alloc::{string::String, vec::Vec};
 
-/// One loaded module.
+/// One loaded module. As it is read its texts are the line's, `&str`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProcModule {
+pub struct ProcModule<T = String> {
     /// The module's name.
-    pub name: String,
+    pub name: T,
     /// Bytes of memory it takes. Never compare them: they differ by kernel version and by compiler.
     pub size: u64,
     /// References to it. `-1` is seen while it goes; None on a kernel that cannot unload modules.
     pub refcnt: Option<i64>,
     /// The modules that use it.
-    pub users: Vec<String>,
+    pub users: Vec<T>,
     /// It has an init function and no exit function, so only force unloads it.
     pub permanent: bool,
     /// Where it is in its life.
@@ -25,7 +25,7 @@ pub struct ProcModule {
     /// Where it is in memory; 0 for a reader without the right to know.
     pub address: u64,
     /// The letters of what it has tainted, such as `OE`; without the mark for coming or going.
-    pub taint: String,
+    pub taint: T,
 }
 
 /// Where a module is in its life.
@@ -52,22 +52,31 @@ impl core::fmt::Display for BadLine {
 impl core::error::Error for BadLine {}
 
 /// All lines, in the file's order.
-pub fn parse(text: &str) -> impl Iterator<Item = Result<ProcModule, BadLine>> {
+pub fn parse(text: &str) -> impl Iterator<Item = Result<ProcModule<&str>, BadLine>> {
     text.lines().filter(|line| !line.is_empty()).map(parse_line)
 }
 
 /// One line.
-pub fn parse_line(line: &str) -> Result<ProcModule, BadLine> {
+pub fn parse_line(line: &str) -> Result<ProcModule<&str>, BadLine> {
     let mut words = line.split_ascii_whitespace();
     let mut next = |what| words.next().ok_or(BadLine(what));
-    let name = next("name")?.into();
+    let name = next("name")?;
     let size = next("size")?.parse().map_err(|_| BadLine("size"))?;
     let refcnt = refcnt(next("reference count")?)?;
     let (users, permanent) = users(next("list of users")?);
     let state = state(next("state")?)?;
     let address = address(next("address")?)?;
-    let taint = words.next().map_or(Ok(String::new()), taint)?;
+    let taint = words.next().map_or(Ok(""), taint)?;
     Ok(ProcModule { name, size, refcnt, users, permanent, state, address, taint })
+}
+
+impl ProcModule<&str> {
+    /// The same with texts of its own.
+    pub fn into_owned(self) -> ProcModule {
+        let Self { name, size, refcnt, users, permanent, state, address, taint } = self;
+        let users = users.into_iter().map(String::from).collect();
+        ProcModule { name: name.into(), size, refcnt, users, permanent, state, address, taint: taint.into() }
+    }
 }
 
 fn refcnt(word: &str) -> Result<Option<i64>, BadLine> {
@@ -77,10 +86,10 @@ fn refcnt(word: &str) -> Result<Option<i64>, BadLine> {
     }
 }
 
-fn users(word: &str) -> (Vec<String>, bool) {
+fn users(word: &str) -> (Vec<&str>, bool) {
     let entries = || word.split(',').filter(|entry| !matches!(*entry, "" | "-"));
     let permanent = entries().any(|entry| entry == "[permanent]");
-    (entries().filter(|entry| *entry != "[permanent]").map(String::from).collect(), permanent)
+    (entries().filter(|entry| *entry != "[permanent]").collect(), permanent)
 }
 
 fn state(word: &str) -> Result<State, BadLine> {
@@ -97,9 +106,9 @@ fn address(word: &str) -> Result<u64, BadLine> {
     u64::from_str_radix(digits, 16).map_err(|_| BadLine("address"))
 }
 
-fn taint(word: &str) -> Result<String, BadLine> {
+fn taint(word: &str) -> Result<&str, BadLine> {
     let letters = word.strip_prefix('(').and_then(|word| word.strip_suffix(')')).ok_or(BadLine("taint"))?;
-    Ok(letters.trim_end_matches(['+', '-']).into())
+    Ok(letters.trim_end_matches(['+', '-']))
 }
 
 #[cfg(test)]
@@ -108,16 +117,16 @@ mod tests {
 
     use super::*;
 
-    fn plain(name: &str) -> ProcModule {
+    fn plain(name: &str) -> ProcModule<&str> {
         ProcModule {
-            name: name.into(),
+            name,
             size: 16384,
             refcnt: Some(0),
             users: vec![],
             permanent: false,
             state: State::Live,
             address: 0,
-            taint: String::new(),
+            taint: "",
         }
     }
 
@@ -129,20 +138,20 @@ mod tests {
                 "a 16384 2 b,c, Live 0xffffffffc0000000 (OE)",
                 ProcModule {
                     refcnt: Some(2),
-                    users: vec!["b".into(), "c".into()],
+                    users: vec!["b", "c"],
                     address: 0xffff_ffff_c000_0000,
-                    taint: "OE".into(),
+                    taint: "OE",
                     ..plain("a")
                 },
             ),
             (
                 "a 16384 1 b,[permanent], Live 0x0",
-                ProcModule { refcnt: Some(1), users: vec!["b".into()], permanent: true, ..plain("a") },
+                ProcModule { refcnt: Some(1), users: vec!["b"], permanent: true, ..plain("a") },
             ),
             ("a 16384 1 - Loading 0x0 (+)", ProcModule { refcnt: Some(1), state: State::Loading, ..plain("a") }),
             (
                 "a 16384 -1 - Unloading 0x0 (OE-)",
-                ProcModule { refcnt: Some(-1), state: State::Unloading, taint: "OE".into(), ..plain("a") },
+                ProcModule { refcnt: Some(-1), state: State::Unloading, taint: "OE", ..plain("a") },
             ),
             ("a 16384 - - Live 0x0", ProcModule { refcnt: None, ..plain("a") }),
             ("a 16384 5000000000 - Live 0x0", ProcModule { refcnt: Some(5_000_000_000), ..plain("a") }),

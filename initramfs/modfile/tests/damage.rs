@@ -273,7 +273,7 @@ fn read_configuration(text: &[u8]) -> usize {
             let _ = modprobe_d::directive(line);
         }
     }
-    let words = std::str::from_utf8(text).map_or(0, |text| command_line::words(text).len());
+    let words = std::str::from_utf8(text).map_or(0, |text| command_line::words(text).count());
     count.max(words).max(depmod_d::parse(text).count())
 }
 

@@ -74,7 +74,7 @@ impl Config {
             let line = String::from_utf8_lossy(&line);
             let text = match modprobe_d::directive(&line) {
                 Ok(Some(directive)) => {
-                    self.add(directive);
+                    self.add(directive.into_owned());
                     continue;
                 }
                 Ok(None) => continue,
@@ -106,8 +106,8 @@ impl Config {
     fn add_command_line(&mut self, line: &str, complaints: &mut Vec<Complaint>) {
         for word in command_line::words(line) {
             match word {
-                Word::Blacklist(module) => self.blacklist.push(module),
-                Word::Options { module, text } => self.options.push((module, text)),
+                Word::Blacklist(module) => self.blacklist.push(module.into_owned()),
+                Word::Options { module, text } => self.options.push((module.into_owned(), text.into_owned())),
                 Word::OddBracket(module) => complaints.push(Complaint {
                     noticed_by: "kcmdline_parse_result",
                     text: format!("Ignoring bad option on kernel command line while parsing module name: '{module}'"),

@@ -103,7 +103,7 @@ fn json(state: &State, _: &Log) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
-fn object(module: &ProcModule) -> Value {
+fn object(module: &ProcModule<&str>) -> Value {
     let life = match module.state {
         proc_modules::State::Live => "live",
         proc_modules::State::Loading => "coming",
@@ -112,13 +112,13 @@ fn object(module: &ProcModule) -> Value {
     // A number of 64 bits is more than every reader of JSON keeps.
     let address = (module.address != 0).then(|| format!("{:#x}", module.address));
     Value::object([
-        ("name", module.name.as_str().into()),
+        ("name", module.name.into()),
         ("size", i64::try_from(module.size).unwrap_or(i64::MAX).into()),
         ("refcount", module.refcnt.into()),
-        ("holders", Value::list(module.users.iter().map(String::as_str))),
+        ("holders", Value::list(module.users.iter().copied())),
         ("permanent", module.permanent.into()),
         ("state", life.into()),
-        ("taint", module.taint.as_str().into()),
+        ("taint", module.taint.into()),
         ("address", address.into()),
     ])
 }

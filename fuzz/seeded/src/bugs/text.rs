@@ -198,7 +198,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "joined-line-not-counted",
         what: "a line that is joined to the next does not count (kmod 234, counters of configuration)",
         target: "modprobe_d",
-        file: "modprobe_d.rs",
+        file: "lines.rs",
         old: "(b'\\\\', [b'\\n', after @ ..]) => {\n                    number += 1;",
         new: "(b'\\\\', [b'\\n', after @ ..]) => {\n                    number += usize::from(!BUG(true));",
     },
@@ -206,36 +206,38 @@ pub(super) const BUGS: &[Bug] = &[
         name: "line-number-8-bit",
         what: "lines are counted in eight bits (kmod 234, counters of configuration)",
         target: "modprobe_d",
-        file: "modprobe_d.rs",
-        old: "        number += 1;\n        line.truncate(",
-        new: "        number = if BUG(number == 255) { 0 } else { number + 1 };\n        line.truncate(",
+        file: "lines.rs",
+        old: "        number += 1;\n        let (line, after)",
+        new: "        number = if BUG(number == 255) { 0 } else { number + 1 };\n        let (line, after)",
     },
     Bug {
         name: "line-with-nul",
         what: "a line of configuration goes on behind a NUL",
         target: "modprobe_d",
         file: "modprobe_d.rs",
-        old: "line.iter().position(|byte| *byte == 0).unwrap_or(line.len())",
-        new: "line.iter().position(|byte| *byte == 0 && !BUG(true)).unwrap_or(line.len())",
+        old: "if let Some(end) = find(&line, 0) {",
+        new: "if let Some(end) = find(&line, 0).filter(|_| !BUG(true)) {",
     },
     Bug {
         name: "options-first-tab",
         what: "of the tabs between parameters only the first is replaced",
         target: "modprobe_d",
         file: "modprobe_d.rs",
-        old: "text: some()?.replace('\\t', \" \"),",
-        new: "text: some()?.replacen('\\t', \" \", if BUG(rest.matches('\\t').count() > 1) { 1 } else { usize::MAX }),",
+        old: "text: without_tabs(some()?),",
+        new: "text: match some()? {
+                text if BUG(text.matches('\\t').count() > 1) => text.replacen('\\t', \" \", 1).into(),
+                text => without_tabs(text),
+            },",
     },
     Bug {
         name: "weak-dependencies-eight",
         what: "the ninth weak dependency and all after it are lost (kmod 327, weakdep)",
         target: "modprobe_d",
         file: "modprobe_d.rs",
-        old: "names: words(&some()?).collect::<Vec<_>>().join(\" \"),",
-        new: "names: {
-                let text = some()?;
-                let most = if BUG(words(&text).count() > 8) { 8 } else { usize::MAX };
-                words(&text).take(most).collect::<Vec<_>>().join(\" \")
+        old: "names: joined(some()?),",
+        new: "names: match some()? {
+                text if BUG(words(text).count() > 8) => words(text).take(8).collect::<Vec<_>>().join(\" \").into(),
+                text => joined(text),
             },",
     },
     Bug {
@@ -243,20 +245,22 @@ pub(super) const BUGS: &[Bug] = &[
         what: "words that an override lacks are empty ones",
         target: "depmod_d",
         file: "depmod_d.rs",
-        old: "words.take(N).collect::<Vec<_>>().try_into().ok()",
-        new: "let mut words = words.take(N).collect::<Vec<_>>();
-    if BUG(words.len() < N) {
-        words.resize(N, Word::new());
-    }
-    words.try_into().ok()",
+        old: "*place = words.next()?;",
+        new: "*place = match words.next() {
+            None if BUG(true) => Word::default(),
+            word => word?,
+        };",
     },
     Bug {
-        name: "depmod-joined-line-not-counted",
-        what: "a line that is joined to the next does not count (kmod 234, counters of configuration)",
+        name: "depmod-escape-kept",
+        what: "a character behind a backslash keeps the backslash",
         target: "depmod_d",
-        file: "depmod_d.rs",
-        old: "Some(b'\\n') => number += 1,",
-        new: "Some(b'\\n') => number += usize::from(!BUG(true)),",
+        file: "lines.rs",
+        old: "joined.push(*escaped);",
+        new: "if BUG(true) {
+                        joined.push(b'\\\\');
+                    }
+                    joined.push(*escaped);",
     },
     Bug {
         name: "quote-left-open",
@@ -271,8 +275,9 @@ pub(super) const BUGS: &[Bug] = &[
         what: "a parameter's name may hold a dot",
         target: "command_line",
         file: "command_line.rs",
-        old: "_ if name.matches('.').count() > 1 => Vec::new(),",
-        new: "_ if name.matches('.').count() > 1 && !BUG(true) => Vec::new(),",
+        old: "if parameter.contains('.') || name.contains(|character| character == '\"' || is_blank(character)) {",
+        new: "let is_split = name.contains(|character| character == '\"' || is_blank(character));
+    if is_split || parameter.contains('.') && !BUG(!is_split) {",
     },
     Bug {
         name: "command-line-with-nul",
@@ -307,7 +312,7 @@ pub(super) const BUGS: &[Bug] = &[
         what: "`[permanent]` counts as a user",
         target: "proc_modules",
         file: "proc_modules.rs",
-        old: "(entries().filter(|entry| *entry != \"[permanent]\").map(String::from).collect(), permanent)",
-        new: "(entries().filter(|entry| *entry != \"[permanent]\" || BUG(true)).map(String::from).collect(), permanent)",
+        old: "(entries().filter(|entry| *entry != \"[permanent]\").collect(), permanent)",
+        new: "(entries().filter(|entry| *entry != \"[permanent]\" || BUG(true)).collect(), permanent)",
     },
 ];

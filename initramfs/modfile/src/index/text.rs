@@ -19,7 +19,7 @@ pub struct Dep<'a> {
 
 impl<'a> Dep<'a> {
     /// The files it needs, in the order in which they must be loaded: against the line's own order.
-    pub fn load_order(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub fn load_order(&self) -> impl DoubleEndedIterator<Item = &'a str> + use<'a> {
         self.dependencies.split_ascii_whitespace().rev()
     }
 }

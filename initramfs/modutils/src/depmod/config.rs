@@ -1,6 +1,7 @@
 //! The configuration of `depmod.d`: which of two files with one module name is taken, and what is searched.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     ffi::OsString,
     fs, io,
@@ -8,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use modfile::depmod_d::{Directive, Word, parse};
+use modfile::depmod_d::{Directive, parse};
 
 use super::{cause, place::Place, regex};
 use crate::log::{Log, Priority};
@@ -23,10 +24,10 @@ pub(super) struct Config {
     /// Weakest first.
     searches: Vec<Search>,
     /// The path of a module's file up to the first dot of its name; the last one given comes first.
-    overrides: Vec<Word>,
+    overrides: Vec<Vec<u8>>,
     /// Absolute; the last one given comes first.
-    pub(super) externals: Vec<Word>,
-    excludes: Vec<Word>,
+    pub(super) externals: Vec<Vec<u8>>,
+    excludes: Vec<Vec<u8>>,
 }
 
 enum Search {
@@ -34,7 +35,7 @@ enum Search {
     BuiltIn,
     /// All external directories.
     External,
-    Directory(Word),
+    Directory(Vec<u8>),
 }
 
 impl Config {
@@ -63,7 +64,7 @@ impl Config {
 
     fn add(&mut self, log: &Log, text: &[u8], path: &Path, release: &str) {
         let path = path.display();
-        let is_for_us = |kernel: &Word, what: &str, line: usize| {
+        let is_for_us = |kernel: &[u8], what: &str, line: usize| {
             let matches = kernel == b"*" || regex::matches(kernel, release);
             if !matches {
                 let kernel = String::from_utf8_lossy(kernel);
@@ -74,7 +75,7 @@ impl Config {
         for line in parse(text) {
             match line.directive {
                 Ok(Directive::Search(directories)) => {
-                    directories.into_iter().for_each(|word| self.searches.insert(0, Search::new(word)));
+                    directories.into_iter().for_each(|word| self.searches.insert(0, Search::new(&word)));
                 }
                 Ok(Directive::Override { module, kernel, directory }) => {
                     if is_for_us(&kernel, "override kernel", line.number) {
@@ -83,10 +84,10 @@ impl Config {
                 }
                 Ok(Directive::External { kernel, directory }) => {
                     if is_for_us(&kernel, "external directory", line.number) {
-                        self.externals.insert(0, directory);
+                        self.externals.insert(0, directory.into_owned());
                     }
                 }
-                Ok(Directive::Exclude(names)) => self.excludes.extend(names),
+                Ok(Directive::Exclude(names)) => self.excludes.extend(names.into_iter().map(Cow::into_owned)),
                 Ok(Directive::Obsolete(word)) => {
                     let (number, word) = (line.number, String::from_utf8_lossy(&word));
                     log.write(Priority::Info, format_args!("{path}:{number}: command {word} not implemented yet"));
@@ -146,11 +147,11 @@ impl Config {
 }
 
 impl Search {
-    fn new(word: Word) -> Self {
-        match word.as_slice() {
+    fn new(word: &[u8]) -> Self {
+        match word {
             b"built-in" => Self::BuiltIn,
             b"external" => Self::External,
-            _ => Self::Directory(word),
+            _ => Self::Directory(word.to_vec()),
         }
     }
 }

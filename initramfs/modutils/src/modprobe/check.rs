@@ -85,7 +85,7 @@ fn read(path: &Path, bytes: &[u8], is_depmods: bool, list: &mut Vec<Rule>, findi
                 let odd = bad_line::odd(&line, &directive, &place);
                 // An empty softdep still hides later ones; the others need no second finding.
                 if odd.is_none() || matches!(directive, Directive::Softdep(_)) {
-                    list.push(Rule { place, directive, is_depmods });
+                    list.push(Rule { place, directive: directive.into_owned(), is_depmods });
                 }
                 findings.extend(odd.filter(|_| !is_depmods));
             }

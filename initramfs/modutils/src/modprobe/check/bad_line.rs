@@ -1,5 +1,7 @@
 //! Lines that are no directives, and directives that say less than they seem to.
 
+use std::borrow::Cow;
+
 use modfile::modprobe_d::{self, Directive, Problem};
 
 use super::{Finding, LIKENESS_MIN, Place};
@@ -52,7 +54,7 @@ fn form(word: &str) -> &'static str {
 const UNIX_LINES: &str = "end lines with LF only";
 
 /// Why a directive does not say what it seems to.
-pub(super) fn odd(line: &str, directive: &Directive, place: &Place) -> Option<Finding> {
+pub(super) fn odd(line: &str, directive: &Directive<Cow<'_, str>>, place: &Place) -> Option<Finding> {
     let rule = line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
     let finding = |why: &str, instead: &str| {
         Some(Finding { place: place.clone(), rule, why: why.into(), instead: instead.into() })

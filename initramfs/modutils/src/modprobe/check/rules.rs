@@ -45,8 +45,7 @@ pub(super) fn check(rules: &[Rule], tree: &Tree, config: &Config, command_line: 
 }
 
 fn from_command_line(line: &str) -> impl Iterator<Item = Finding> {
-    let words = command_line::words(line).into_iter();
-    let dashed = words.filter_map(|word| match word {
+    let dashed = command_line::words(line).filter_map(|word| match word {
         Word::Blacklist(module) if module.contains('-') => Some(module),
         _ => None,
     });
