@@ -9,7 +9,7 @@ use modfile::{
 use super::{
     base::Bases,
     case::CaseId,
-    judge::Answer,
+    judge::{Answer, Class},
     line::{Line, Pending},
 };
 use crate::{
@@ -51,17 +51,22 @@ impl Alone<'_> {
         }
     }
 
-    /// Says of a module that we take and that the loader died with whether it was the module's own code that broke something:
-    /// without its init and exit, the kernel then loads it and lives.
+    /// Says of a module that we take and the kernel does not, or dies of, whether that is the loader's doing or the module's own:
+    /// without the functions that the kernel runs of it, the kernel then loads it and lives.
     ///
     /// # Errors
     /// As [`Alone::load`].
     pub fn blame(&self, image: &[u8], ours: &Verdict, answer: Answer) -> Result<Answer> {
-        let Answer::Crashed(title) = answer else { return Ok(answer) };
-        let bare = (*ours == Verdict::Accept).then(|| without_functions(image)).flatten();
-        Ok(match bare.map(|bare| self.load_once(bare)).transpose()? {
-            Some((Answer::Returned(0, _), _)) => Answer::Ran(title),
-            _ => Answer::Crashed(title),
+        let is_open = *ours == Verdict::Accept && Class::of(ours, &answer).is_bug();
+        let bare = is_open.then(|| without_functions(image)).flatten();
+        let is_loaded = match bare.map(|bare| self.load_once(bare)).transpose()? {
+            Some((Answer::Returned(result, _), _)) => result == 0,
+            _ => false,
+        };
+        Ok(match answer {
+            Answer::Crashed(title) if is_loaded => Answer::Ran(title),
+            Answer::Returned(result, _) if is_loaded => Answer::Init(result),
+            answer => answer,
         })
     }
 

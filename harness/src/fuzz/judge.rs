@@ -20,6 +20,8 @@ pub enum Answer {
     Crashed(String),
     /// It had accepted the module, and the module's own code died, with this title.
     Ran(String),
+    /// It had accepted the module, and init returned this, with which loaders fail, too.
+    Init(i64),
 }
 
 /// How the two answers go together.
@@ -92,6 +94,7 @@ impl Class {
     /// The class of two answers.
     pub fn of(ours: &Verdict, kernel: &Answer) -> Self {
         match (ours, kernel) {
+            (_, Answer::Init(_)) => Self::of(ours, &Answer::Returned(ACCEPTED, String::new())),
             (Verdict::Danger(_), Answer::Crashed(_) | Answer::Ran(_)) => Self::CrashFlagged,
             (Verdict::Accept, Answer::Ran(_)) => Self::Ran,
             (_, Answer::Crashed(_) | Answer::Ran(_)) => Self::CrashMissed,
@@ -178,7 +181,7 @@ impl Answer {
     pub fn title(&self) -> Option<&str> {
         match self {
             Self::Crashed(title) | Self::Ran(title) => Some(title),
-            Self::Returned(..) => None,
+            Self::Returned(..) | Self::Init(_) => None,
         }
     }
 }
@@ -189,6 +192,7 @@ impl fmt::Display for Answer {
             Self::Returned(ACCEPTED, _) => f.write_str("accepted and ran"),
             Self::Returned(result, _) if *result >= 0 => f.write_str("accepted"),
             Self::Returned(result, _) if has_accepted(*result) => write!(f, "accepted, and init returned {result}"),
+            Self::Init(result) => write!(f, "accepted, and init returned {result}"),
             Self::Returned(result, log) => match i32::try_from(-result) {
                 Ok(errno) if log.is_empty() => write!(f, "{}", Errno(errno)),
                 Ok(errno) => write!(f, "{}: {log}", Errno(errno)),
@@ -220,6 +224,7 @@ mod tests {
             (Verdict::Accept, returned(0, ""), Class::AgreeAccept),
             (Verdict::Accept, returned(-16_777_334, ""), Class::AgreeAccept),
             (Verdict::Accept, returned(-117, ""), Class::AgreeAccept),
+            (Verdict::Accept, Answer::Init(-1), Class::AgreeAccept),
             (Verdict::Accept, refused(libc::ENOMEM, ""), Class::Laxer),
             (Verdict::Accept, refused(libc::ENOENT, "m: Unknown symbol x (err -2)"), Class::Beyond),
             (Verdict::Accept, refused(libc::ENOEXEC, "Invalid ELF section header size"), Class::Laxer),
