@@ -2,6 +2,7 @@
 
 use modfile::{Error, edit, edit::Field};
 
+use super::faults::has_kasan;
 use crate::{
     behaviour::{STRING_TABLE_WITHOUT_END_IS, STRUCT_MODULE_SIZE_IS_CHECKED, SYMBOL_NAMES_ARE_CHECKED},
     check::Check,
@@ -291,6 +292,11 @@ fn struct_module_must_have_bytes(guest: &mut Guest) -> Check {
         guest.expect_splat("*");
     }
     let returned = load(guest, |bytes| edit::set_field(bytes, THIS_MODULE, Field::Type, SHT_NOBITS))?;
+    // The pointer that is followed is null, with an offset.
+    if !checked && has_kasan(guest)? {
+        returned.died_of(libc::SIGSEGV)?;
+        return guest.logged("general protection fault");
+    }
     refused_or_oopses(guest, checked, &returned)
 }
 

@@ -47,7 +47,7 @@ const NULL_IN_EXIT: [&str; 2] = [
 
 /// Whether the kernel looks at its shadow memory before each access to memory. The shadow of address 0 has no valid
 /// address, so that an access there is no page fault but a general protection fault.
-fn has_kasan(guest: &mut Guest) -> Check<bool> {
+pub(super) fn has_kasan(guest: &mut Guest) -> Check<bool> {
     Ok(!guest.lines_with("/proc/kallsyms", " kasan_report")?.is_empty())
 }
 
