@@ -222,26 +222,30 @@ impl Known<'_> {
 
     /// Whether so many bytes of data are where a pointer leads to; true where that is not in this module.
     fn has_room(&self, applied: &Applied, bytes: u64) -> bool {
+        let Some((section, place)) = self.place(applied) else { return true };
+        let Some(header) = self.image.sections.get(usize::from(section)) else { return true };
+        let is_inside = place.checked_add(bytes).is_some_and(|end| end <= header.size);
+        section == SHN_UNDEF || (!header.has(SHF_EXECINSTR) && is_inside)
+    }
+
+    /// Where a pointer leads: its symbol's section, and the place in that.
+    fn place(&self, applied: &Applied) -> Option<(u16, u64)> {
         let relocation = &applied.relocation;
-        let Some(symbol) = symbols::entry(self.image, self.index.tables, relocation.symbol) else { return true };
-        let Some(header) = self.image.sections.get(usize::from(symbol.section)) else { return true };
-        let end = symbol.value.wrapping_add(relocation.addend).checked_add(bytes);
-        symbol.section == SHN_UNDEF || (!header.has(SHF_EXECINSTR) && end.is_some_and(|end| end <= header.size))
+        let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
+        Some((symbol.section, symbol.value.wrapping_add(relocation.addend)))
     }
 
     /// Whether a pointer leads to a `struct kernel_param_ops`: one of the kernel's, by its name, or one of the module's. That
     /// is flags, then the functions `set`, `get` and `free`, of which there is at least one; `module_destroy_params()` calls
     /// the last if it is not null.
     fn are_operations(&self, applied: &Applied) -> bool {
-        let relocation = &applied.relocation;
         if let Some(name) = self.foreign_name(applied) {
             let is_named = name.starts_with(b"param_ops_") || name.starts_with(ARRAY_OPERATIONS);
-            return is_named && relocation.addend == 0;
+            return is_named && applied.relocation.addend == 0;
         }
-        let Some(symbol) = symbols::entry(self.image, self.index.tables, relocation.symbol) else { return true };
-        let section = usize::from(symbol.section);
+        let Some((section, place)) = self.place(applied) else { return true };
+        let section = usize::from(section);
         let Some(header) = self.image.sections.get(section) else { return true };
-        let place = symbol.value.wrapping_add(relocation.addend);
         let is_inside = place.checked_add(32).is_some_and(|end| end <= header.size);
         let functions = [8, 16, 24].map(|offset| place.wrapping_add(offset));
         // What no relocation writes has to be null.
@@ -261,9 +265,8 @@ impl Known<'_> {
         const SITES: [&[u8]; 4] = [&[0x0f, 0x1f, 0x44, 0, 0], &[0x66, 0x90], &[0xe9], &[0xeb]];
         for entry in 0..count {
             let code = self.relocations.at(at, entry * JUMP_LABEL).and_then(|applied| {
-                let symbol = symbols::entry(self.image, self.index.tables, applied.relocation.symbol)?;
-                let place = symbol.value.wrapping_add(applied.relocation.addend);
-                self.image.contents(symbol.section.into()).get(usize::try_from(place).ok()?..)
+                let (section, place) = self.place(applied)?;
+                self.image.contents(section.into()).get(usize::try_from(place).ok()?..)
             });
             if code.is_some_and(|code| !SITES.iter().any(|site| code.starts_with(site))) {
                 run.report(&rule::JUMP_LABEL, Place::Entry { section: at as u16, index: entry as u32 }, at);
@@ -280,11 +283,9 @@ impl Known<'_> {
 
     /// The section and place of the module's variable that begins where a pointer leads to.
     fn variable(&self, applied: &Applied) -> Option<(usize, u64)> {
-        let relocation = &applied.relocation;
-        let symbol = symbols::entry(self.image, self.index.tables, relocation.symbol)?;
-        let place = symbol.value.wrapping_add(relocation.addend);
-        let is_known = relocation.kind == ABS64 && self.objects.begins_at(symbol.section, place);
-        is_known.then_some((symbol.section.into(), place))
+        let (section, place) = self.place(applied)?;
+        let is_known = applied.relocation.kind == ABS64 && self.objects.begins_at(section, place);
+        is_known.then_some((section.into(), place))
     }
 
     /// Whether a pointer leads to what it is to, and to some byte of it where that is code.
@@ -324,11 +325,11 @@ impl Known<'_> {
     /// Whether so many bytes lie where an offset of a table points to; true where it points to nowhere.
     fn reaches(&self, table: usize, offset: u64, length: u8) -> bool {
         let target = self.relocations.at(table, offset).and_then(|applied| {
-            let symbol = symbols::entry(self.image, self.index.tables, applied.relocation.symbol)?;
-            Some((self.image.sections.get(usize::from(symbol.section))?, symbol.value, applied.relocation.addend))
+            let (section, place) = self.place(applied)?;
+            Some((self.image.sections.get(usize::from(section))?, place))
         });
-        let Some((section, value, addend)) = target else { return true };
-        value.wrapping_add(addend).checked_add(length.into()).is_some_and(|end| end <= section.size)
+        let Some((section, place)) = target else { return true };
+        place.checked_add(length.into()).is_some_and(|end| end <= section.size)
     }
 
     /// `unwind_module_init()` wants as many places as descriptions, and each table whole.
