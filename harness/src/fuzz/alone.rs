@@ -10,7 +10,7 @@ use super::{
     base::Bases,
     case::CaseId,
     judge::{Answer, Class},
-    line::{Line, Pending},
+    line::{Answered, Line, Pending},
 };
 use crate::{
     error::Result,
@@ -36,17 +36,17 @@ impl Alone<'_> {
     /// # Errors
     /// The user asked to stop, or the rig fails.
     pub fn load(&self, image: Vec<u8>) -> Result<(Answer, String)> {
-        let (answer, words) = self.load_once(image.clone())?;
-        Ok((self.blame(&image, &check::check(&image, self.target), answer)?, words))
+        let (Answered { case, answer, .. }, words) = self.load_once(image)?;
+        Ok((self.blame(&case.image, &case.ours, answer)?, words))
     }
 
-    fn load_once(&self, image: Vec<u8>) -> Result<(Answer, String)> {
+    fn load_once(&self, image: Vec<u8>) -> Result<(Answered, String)> {
         let ours = check::check(&image, self.target);
         let mut line = Line::new(self.host, self.snapshot, &[]);
         line.push(Pending { index: 0, made: None, image, ours });
         loop {
             if let Some(answered) = line.turn()?.pop() {
-                return Ok((answered.answer, line.last_words));
+                return Ok((answered, line.last_words));
             }
         }
     }
@@ -60,8 +60,8 @@ impl Alone<'_> {
         let is_open = *ours == Verdict::Accept && Class::of(ours, &answer).is_bug();
         let bare = is_open.then(|| without_functions(image)).flatten();
         let is_loaded = match bare.map(|bare| self.load_once(bare)).transpose()? {
-            Some((Answer::Returned(result, _), _)) => result == 0,
-            _ => false,
+            Some((answered, _)) => matches!(answered.answer, Answer::Returned(0, _)),
+            None => false,
         };
         Ok(match answer {
             Answer::Crashed(title) if is_loaded => Answer::Ran(title),
@@ -76,7 +76,7 @@ impl Alone<'_> {
     /// # Errors
     /// As [`Alone::load`].
     pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
-        smallest(self.bases, case, |smaller| Ok(like(&self.load_once(self.bases.case(smaller)?.image)?.0)))
+        smallest(self.bases, case, |smaller| Ok(like(&self.load_once(self.bases.case(smaller)?.image)?.0.answer)))
     }
 }
 

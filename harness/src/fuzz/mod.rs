@@ -32,11 +32,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use modfile::check;
-
 pub use self::setup::Setup;
 use self::{
-    case::{CaseId, Region, Which},
+    case::{CaseId, Region},
     change::Chance,
     coverage::{Coverage, Filter},
     guide::Made,
@@ -340,20 +338,16 @@ impl<'a> Campaign<'a> {
     }
 
     fn pending(&self, index: u64) -> Result<Pending> {
-        let Options { region, seed, guided, .. } = self.options;
-        let bases = &self.setup.bases;
-        let made = match guided {
-            true => Some(self.lock().state.corpus.next(bases, &mut Chance::new(seed, index))?),
+        let (bases, mut chance) = (&self.setup.bases, Chance::new(self.options.seed, index));
+        let made = match self.options.guided {
+            true => Some(self.lock().state.corpus.next(bases, &mut chance)?),
             false => None,
         };
         let image = match &made {
             Some(made) => bases.make(&made.recipe)?.image,
-            None => {
-                let which = Which::Number { seed, index, only: Vec::new() };
-                bases.case(&CaseId { kernel: String::new(), region, which })?.image
-            }
+            None => bases.make(&bases.fresh(&mut chance))?.image,
         };
-        Ok(Pending { index, made, ours: check::check(&image, self.setup.target), image })
+        Ok(Pending { index, made, ours: self.setup.verdict(&image), image })
     }
 
     fn finish(&self, number: u64, piece: Piece, restores: &mut Vec<Duration>) {
