@@ -75,11 +75,12 @@ const MIN_GAP: u64 = 8;
 
 /// Bytes of the file that two sections, or a section and the headers, claim; and those that none does.
 fn shared(run: &mut Run, image: &Image<'_>) {
-    let taken = |header: &&Header| header.has_bytes() && header.size != 0 && header.is_inside(image.bytes.len());
+    let len = image.bytes.len() as u64;
     let mut ranges: Vec<_> = image
         .real_sections()
-        .filter(|(_, header)| taken(header))
-        .map(|(at, header)| (header.offset, header.offset + header.size, at))
+        .map(|(at, header)| (at, header.offset, if header.has_bytes() { header.size } else { 0 }))
+        .filter_map(|(at, start, size)| Some((start, start.checked_add(size)?, at)))
+        .filter(|(_, end, _)| *end <= len)
         .collect();
     let is_used = |header: &Header| header.is_alloc() || matches!(header.kind, SHT_RELA | SHT_SYMTAB | SHT_STRTAB);
     let table = LAYOUT.long(image.bytes, 40);
@@ -88,14 +89,16 @@ fn shared(run: &mut Run, image: &Image<'_>) {
     ranges.sort_unstable();
     let (mut end, mut before) = (0, 0);
     for (start, this_end, at) in ranges {
-        if start < end {
+        // What has no bytes shares none, but a linker puts it where it is aligned: `.bss` may leave room before it.
+        if start < end && start != this_end {
             // Of the two, the one that is no header.
             run.section(&rule::SHARED_BYTES, if at == 0 { before } else { at });
-        } else if start - end >= MIN_GAP.max(image.sections[at].align) && is_used(&image.sections[before]) {
+        } else if start.saturating_sub(end) >= MIN_GAP.max(image.sections[at].align) && is_used(&image.sections[before]) {
             run.section(&rule::SECTION_CUT, before);
         }
         if this_end > end {
-            (end, before) = (this_end, at);
+            end = this_end;
+            before = if image.sections[at].has_bytes() { at } else { before };
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::{format, string::ToString, vec, vec::Vec};
 use super::*;
 use crate::{
     edit::{self, Field},
-    elf::{Elf, Layout, Relocation, SHF_ALLOC, SHF_WRITE, SHN_ABS, SHT_PROGBITS, STB_GLOBAL},
+    elf::{Elf, Layout, Relocation, SHF_ALLOC, SHF_WRITE, SHN_ABS, SHT_NOBITS, SHT_PROGBITS, STB_GLOBAL},
     write::Writer,
 };
 
@@ -127,6 +127,24 @@ fn an_empty_section_beyond_the_file_is_refused() {
     all_say(&file, "reject contents-outside");
     // The reader of sections does not mind.
     assert!(Elf::parse(&file).unwrap().section(".empty").unwrap().is_some_and(|section| section.data.is_empty()));
+}
+
+#[test]
+fn room_before_a_section_is_no_more_than_that_section_needs() {
+    let module = with(|writer| {
+        writer.section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, vec![0; 32]);
+        writer.section(".bss", SHT_NOBITS, SHF_ALLOC | SHF_WRITE, vec![]);
+    });
+    let cut = edit::set_field(&module, ".data", Field::Size, 8).unwrap();
+    let header = Elf::parse(&cut).unwrap().section(".bss").unwrap().unwrap().index;
+    let aligned_at = u64::from_le_bytes(cut[0x28..0x30].try_into().unwrap()) as usize + 64 * usize::from(header) + 48;
+    let aligned = |to: u8| {
+        let mut file = cut.clone();
+        file[aligned_at] = to;
+        file
+    };
+    all_say(&aligned(32), "accept");
+    all_say(&aligned(16), "danger section-cut");
 }
 
 #[test]
