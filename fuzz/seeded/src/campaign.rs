@@ -47,7 +47,7 @@ impl Campaign {
         let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?).status()?;
         let used = children_time()? - before;
         let text = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
-        let has_found = text.contains("SUMMARY: libFuzzer");
+        let has_found = text.contains("SUMMARY: ");
         let row = Row {
             bug: bug.name.to_owned(),
             seed,

@@ -271,7 +271,7 @@ fn loaded(rig: &Rig, setup: &Setup<'_>, image: Vec<u8>) -> Result<String> {
             let _ = writeln!(text, "libkmod {}: {reading}", libkmod.version());
         }
     }
-    let (answer, log) = setup.alone().load(image)?;
+    let (answer, log) = setup.load(image)?;
     let _ = write!(text, "the kernel: {answer}\n{log}");
     Ok(text.trim_end().to_owned())
 }

@@ -1,36 +1,18 @@
 //! Cases once more, each alone in a guest of its own: whether they do the same there, with how few changes, and whether the
 //! loader is to blame or the module's own code.
 
-use modfile::{
-    check::{self, Kernel, Verdict},
-    elf::Elf,
-};
+use modfile::{check::Verdict, elf::Elf};
 
 use super::{
     base::Bases,
     case::CaseId,
     judge::{Answer, Class},
     line::{Answered, Line, Pending},
+    setup::Setup,
 };
-use crate::{
-    error::Result,
-    vm::{Host, snapshot::Snapshot},
-};
+use crate::error::Result;
 
-/// What it takes to run a case alone.
-#[derive(Debug, Clone, Copy)]
-pub struct Alone<'a> {
-    /// Where guests run.
-    pub host: &'a Host,
-    /// What they are copies of.
-    pub snapshot: &'a Snapshot,
-    /// The modules that are broken.
-    pub bases: &'a Bases,
-    /// For our verdict.
-    pub target: Kernel,
-}
-
-impl Alone<'_> {
+impl Setup<'_> {
     /// The kernel's answer to a file in a new guest, and what it said when it died.
     ///
     /// # Errors
@@ -41,8 +23,8 @@ impl Alone<'_> {
     }
 
     fn load_once(&self, image: Vec<u8>) -> Result<(Answered, String)> {
-        let ours = check::check(&image, self.target);
-        let mut line = Line::new(self.host, self.snapshot, &[]);
+        let ours = self.verdict(&image);
+        let mut line = Line::new(&self.rig.host, &self.prepared.guest, &[]);
         line.push(Pending { index: 0, made: None, image, ours });
         loop {
             if let Some(answered) = line.turn()?.pop() {
@@ -55,7 +37,7 @@ impl Alone<'_> {
     /// without the functions that the kernel runs of it, the kernel then loads it and lives.
     ///
     /// # Errors
-    /// As [`Alone::load`].
+    /// As [`Setup::load`].
     pub fn blame(&self, image: &[u8], ours: &Verdict, answer: Answer) -> Result<Answer> {
         let is_open = *ours == Verdict::Accept && Class::of(ours, &answer).is_bug();
         let bare = is_open.then(|| without_functions(image)).flatten();
@@ -74,9 +56,9 @@ impl Alone<'_> {
     /// not.
     ///
     /// # Errors
-    /// As [`Alone::load`].
+    /// As [`Setup::load`].
     pub fn smallest(&self, case: &CaseId, like: impl Fn(&Answer) -> bool) -> Result<Option<CaseId>> {
-        smallest(self.bases, case, |smaller| Ok(like(&self.load_once(self.bases.case(smaller)?.image)?.0.answer)))
+        smallest(&self.bases, case, |smaller| Ok(like(&self.load_once(self.case(smaller)?.image)?.0.answer)))
     }
 }
 

@@ -233,12 +233,11 @@ impl<'a> Campaign<'a> {
 
     /// Runs alone what is worth it.
     fn confirm(&self, mut state: State, show: &mut impl FnMut(Now<'_>)) -> Result<State> {
-        let alone = self.setup.alone();
         let wanted = state.tally.to_confirm();
         for (number, (key, entry)) in wanted.iter().enumerate() {
             show(Now::Alone(wanted.len() - number));
             let like = |answer: &Answer| tally::is_like(answer, &entry.kernel);
-            let found = self.found(alone.smallest(&state.case(&entry.first), like)?)?;
+            let found = self.found(self.setup.smallest(&state.case(&entry.first), like)?)?;
             if let Some(entry) = state.tally.entries.get_mut(key) {
                 entry.alone = Some(found);
             }
@@ -371,9 +370,9 @@ impl<'a> Campaign<'a> {
     fn piece_of(&self, cases: Vec<Answered>, reader: Option<&mut Reader<'_>>) -> Result<Piece> {
         let images: Vec<&[u8]> = cases.iter().map(|answered| &*answered.case.image).collect();
         let mut readings = reader.map_or(Ok(Vec::new()), |reader| reader.ask(&images))?.into_iter();
-        let (alone, mut piece) = (self.setup.alone(), Piece::default());
+        let mut piece = Piece::default();
         for Answered { case, answer, reached } in cases {
-            let kernel = alone.blame(&case.image, &case.ours, answer)?;
+            let kernel = self.setup.blame(&case.image, &case.ours, answer)?;
             let drawn = Drawn { index: case.index, recipe: case.made.as_ref().map(|made| made.recipe.clone()) };
             piece.tally.add(Row { case: drawn, ours: case.ours, kernel, libkmod: readings.next() });
             piece.reached.push((case.made, reached));

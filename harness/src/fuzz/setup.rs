@@ -3,7 +3,6 @@
 use modfile::check::{self, Kernel as Target, Series, Verdict};
 
 use super::{
-    alone::Alone,
     base::{Bases, Broken},
     case::{CaseId, Region},
     coverage::Filter,
@@ -65,11 +64,5 @@ impl<'a> Setup<'a> {
     /// Our verdict on a file.
     pub fn verdict(&self, image: &[u8]) -> Verdict {
         check::check(image, self.target)
-    }
-
-    /// Cases one by one.
-    pub fn alone(&self) -> Alone<'_> {
-        let Self { rig, prepared, bases, target, .. } = self;
-        Alone { host: &rig.host, snapshot: &prepared.guest, bases, target: *target }
     }
 }
