@@ -17,6 +17,11 @@ use crate::{
 /// The guest modules that are broken.
 const BASES: [&str; 2] = ["accepted", "accepted_full"];
 
+/// What a guest loads before the first case: those, and one that stays, as some modules do on any machine. Without it a kernel
+/// with `ARCH_HAS_EXECMEM_ROX` gives the 2 MiB that it keeps modules' code in back after each case and fills them anew for the
+/// next, which makes a case of 7.2 and 7.3 take 1.6 times as long.
+const LOADED: [&str; 3] = ["accepted", "accepted_full", "hello"];
+
 /// What cases are made of, and what judges them: a kernel with its modules and a saved guest.
 #[derive(Debug)]
 pub struct Setup<'a> {
@@ -35,7 +40,7 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// Any of it fails, or the modules have nothing in the region.
     pub fn prepare(rig: &'a Rig, kernel: &str, region: Region) -> Result<Self> {
-        let contents = Contents { modules: &BASES, ..Contents::default() };
+        let contents = Contents { modules: &LOADED, ..Contents::default() };
         let prepared = rig.prepare_with(kernel, Machine::CAMPAIGN, &contents)?;
         let set = module::build(&rig.store, &prepared.kernel, &BASES, &[])?;
         if let Some((name, why)) = set.failures.first_key_value() {

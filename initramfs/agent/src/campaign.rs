@@ -48,12 +48,16 @@ unsafe fn map(address: u64) -> io::Result<Slots> {
 }
 
 fn serve(slots: &Slots, warm_up: &[String]) -> io::Result<Infallible> {
-    let mut loader = Loader { log: Log(kmsg::Reader::open()?), kcov: Kcov::begin()? };
+    let mut loader = Loader { log: Log(kmsg::Reader::open()?), kcov: Kcov::begin()?, staying: Vec::new() };
     for path in warm_up {
         let image = fs::read(path)?;
+        let (address, len) = (image.as_ptr(), image.len());
         for _ in 0..WARM_UP {
-            loader.load(image.as_ptr(), image.len())?;
+            loader.load(address, len)?;
         }
+        // One whose init does not fail stays.
+        init_module(address, len);
+        loader.staying = loaded()?;
     }
     slots.set_ready();
     let mut is_first = true;
@@ -75,29 +79,40 @@ fn serve(slots: &Slots, warm_up: &[String]) -> io::Result<Infallible> {
 struct Loader {
     log: Log,
     kcov: Option<Kcov>,
+    /// What was loaded before the first case.
+    staying: Vec<String>,
 }
 
 impl Loader {
     fn load(&mut self, image: *const u8, len: usize) -> io::Result<Outcome> {
-        let args = [image as i64, len as i64, c"".as_ptr() as i64];
         self.kcov.as_ref().inspect(|kcov| kcov.clear());
         let begun = Instant::now();
-        // SAFETY: the kernel only reads the image, and looks itself whether it may.
-        let result = unsafe { sys::system_call(libc::SYS_init_module, &args) };
+        let result = init_module(image, len);
         let nanoseconds = begun.elapsed().as_nanos() as u64;
         let reached = self.kcov.as_mut().map_or_else(Vec::new, Kcov::reached);
-        let left = if result == 0 { remove()? } else { 0 };
+        let left = if result == 0 { self.remove()? } else { 0 };
         let is_refused = result < 0 && result != -i64::from(libc::ENOTNAM);
         Ok(Outcome { result, nanoseconds, left, log: self.log.since(is_refused)?, reached })
     }
+
+    /// Removes what cases have left; how many modules of theirs are loaded then.
+    fn remove(&self) -> io::Result<u64> {
+        let of_cases = || Ok::<_, io::Error>(loaded()?.into_iter().filter(|name| !self.staying.contains(name)));
+        of_cases()?.for_each(|name| drop(sys::delete_module(&name, true)));
+        Ok(of_cases()?.count() as u64)
+    }
 }
 
-/// Removes whatever is loaded; how many modules are loaded then.
-fn remove() -> io::Result<u64> {
-    for line in fs::read_to_string("/proc/modules")?.lines() {
-        let _ = sys::delete_module(line.split(' ').next().unwrap_or_default(), true);
-    }
-    Ok(fs::read_to_string("/proc/modules")?.lines().count() as u64)
+fn init_module(image: *const u8, len: usize) -> i64 {
+    let args = [image as i64, len as i64, c"".as_ptr() as i64];
+    // SAFETY: the kernel only reads the image, and looks itself whether it may.
+    unsafe { sys::system_call(libc::SYS_init_module, &args) }
+}
+
+/// The names of what is loaded.
+fn loaded() -> io::Result<Vec<String>> {
+    let modules = fs::read_to_string("/proc/modules")?;
+    Ok(modules.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
 
 struct Log(kmsg::Reader);

@@ -90,10 +90,11 @@ fn shared(run: &mut Run, image: &Image<'_>) {
     let (mut end, mut before) = (0, 0);
     for (start, this_end, at) in ranges {
         // What has no bytes shares none, but a linker puts it where it is aligned: `.bss` may leave room before it.
+        let gap = start.saturating_sub(end);
         if start < end && start != this_end {
             // Of the two, the one that is no header.
             run.section(&rule::SHARED_BYTES, if at == 0 { before } else { at });
-        } else if start.saturating_sub(end) >= MIN_GAP.max(image.sections[at].align) && is_used(&image.sections[before]) {
+        } else if gap >= MIN_GAP.max(image.sections[at].align) && is_used(&image.sections[before]) {
             run.section(&rule::SECTION_CUT, before);
         }
         if this_end > end {
