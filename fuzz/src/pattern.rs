@@ -26,9 +26,11 @@ pub fn check(data: &[u8]) {
     assert_eq!(module_name(&module), module);
 }
 
-/// An escaped `[` in a set changes what glibc makes of a range that the pattern's end cuts off. Nobody means that.
+/// What nobody means. An escaped `[` in a set changes what glibc makes of a range that the pattern's end cuts off. And it knows
+/// `[:digit:]`, `[=a=]` and `[.a.]` in a set, all of whose `]` are one too many for [`normalise`], and so for libkmod.
 fn is_quirk(pattern: &str) -> bool {
-    pattern.contains("[\\[") && pattern.ends_with('-')
+    let is_cut_off = pattern.contains("[\\[") && pattern.ends_with('-');
+    is_cut_off || ["[:", "[=", "[."].iter().any(|start| pattern.contains(start))
 }
 
 /// None where C has no such strings.
