@@ -395,6 +395,22 @@ mod tests {
     const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 
     #[test]
+    fn a_loader_takes_a_file_without_what_was_appended() {
+        let cut = |before: &[u8], id_type: u8, len: u32| {
+            let trailer = [0, 0, id_type, 0, 0, 0, 0, 0];
+            let file = [before, &trailer, &len.to_be_bytes(), MARK].concat();
+            signed_part(&file).len()
+        };
+        assert_eq!(cut(b"ELFsig", 2, 3), 3);
+        assert_eq!(cut(b"ELFsig", 2, 5), 1);
+        // Where it cannot be what was signed, only the mark goes.
+        assert_eq!([cut(b"ELFsig", 1, 3), cut(b"ELFsig", 2, 6), cut(b"ELFsig", 2, 7)], [18; 3]);
+        assert_eq!(cut(b"", 2, 0), 12);
+        assert_eq!(signed_part(&[b"ELF", MARK].concat()), b"ELF");
+        assert_eq!([signed_part(b"ELF"), signed_part(MARK)], [b"ELF", MARK]);
+    }
+
+    #[test]
     fn a_pkcs7_message_names_signer_key_and_hash() {
         let issuer = der(SEQUENCE, &[&name_part(&[0x55, 4, 10], b"Maker"), &name_part(COMMON_NAME, b"Key")]);
         let message = message(&issuer, SHA256, &[7; 300]);
