@@ -129,7 +129,6 @@ fn damage_to_the_header_is_named() {
     }
 }
 
-/// The bytes that sign a file: a PKCS#7 message with all that is read of one, without the rest.
 /// What is damaged is refused, or is not there: nothing else is taken in its place.
 #[test]
 fn damage_to_a_section_or_symbol_is_named() {
@@ -145,6 +144,15 @@ fn damage_to_a_section_or_symbol_is_named() {
         let unended = set(names.end - 1, b"x");
         let error = Elf::parse(&unended).unwrap().sections().find_map(Result::err).unwrap();
         assert_eq!(error.what, "section's name lies outside the table of names", "{layout:?}");
+        let header = |index: u16| {
+            Elf::table_range(&bytes).unwrap().start + (usize::from(index) * layout.section_header_size()) as u64
+        };
+        assert_eq!(error.offset, header(section(".shstrtab").index), "{layout:?}");
+
+        let far = edit::set_field(&bytes, "__versions", edit::Field::Offset, 0x7fff_ffff).unwrap();
+        let error = Elf::parse(&far).unwrap().sections().find_map(Result::err).unwrap();
+        let expected = ("section lies outside the file", header(section("__versions").index));
+        assert_eq!((error.what, error.offset), expected, "{layout:?}");
 
         let longer = set(names.start + u64::from(name_at(&bytes, b".modinfo\0")) + 8, b"x");
         assert_eq!(Elf::parse(&longer).unwrap().section(".modinfo"), Ok(None), "{layout:?}");
@@ -173,6 +181,7 @@ fn name_at(bytes: &[u8], name: &[u8]) -> u32 {
     table.windows(name.len()).position(|window| window == name).unwrap() as u32
 }
 
+/// The bytes that sign a file: a PKCS#7 message with all that is read of one, without the rest.
 fn signature() -> Vec<u8> {
     let der = |tag: u8, parts: &[&[u8]]| [&[tag, parts.concat().len() as u8][..], &parts.concat()].concat();
     let common_name = der(0x30, &[&[6, 3, 0x55, 4, 3], &der(0x0c, &[b"Key"])]);
