@@ -154,6 +154,14 @@ fn damage_to_a_section_or_symbol_is_named() {
         let expected = ("section lies outside the file", header(section("__versions").index));
         assert_eq!((error.what, error.offset), expected, "{layout:?}");
 
+        // The second parameter's name is what the third relocation points to.
+        let (relocations, word) = (section(".rel__param"), layout.word_size());
+        let nameless = set(relocations.offset + 2 * relocations.entry_size + word as u64, &vec![0; word]);
+        let read: Vec<_> = param::parameters(&Elf::parse(&nameless).unwrap()).unwrap().collect();
+        let expected = ("parameter's name cannot be found", section("__param").offset + 5 * word as u64);
+        assert!(read[0].is_ok());
+        assert_eq!(read[1].map_err(|error| (error.what, error.offset)), Err(expected), "{layout:?}");
+
         let longer = set(names.start + u64::from(name_at(&bytes, b".modinfo\0")) + 8, b"x");
         assert_eq!(Elf::parse(&longer).unwrap().section(".modinfo"), Ok(None), "{layout:?}");
         assert_eq!(find_modinfo(&longer), Ok(None), "{layout:?}");
