@@ -102,7 +102,7 @@ fn dotted(identifier: &[u8]) -> String {
 
 /// The file as the kernel's loader takes it: without what was appended to sign it. Without the mark it is all of it;
 /// of a signature that the kernel cannot read, only the mark goes (`module_sig_check()` of `kernel/module/signing.c`).
-pub(crate) fn signed_part(file: &[u8]) -> &[u8] {
+pub fn signed_part(file: &[u8]) -> &[u8] {
     const PKCS7: u8 = 2;
     let Some(rest) = file.strip_suffix(MARK).filter(|rest| !rest.is_empty()) else { return file };
     let Some((before, &[_, _, PKCS7, _, _, _, _, _, len @ ..])) = rest.split_last_chunk::<TRAILER_BYTES>() else {
