@@ -72,13 +72,14 @@ impl Signing {
 
     /// Signs a file.
     pub fn append(&self, file: &mut Vec<u8>) {
-        let (id_type, hash, names, signature) = match self.form {
-            Form::Pkcs7 { hash, is_open } => (2, 0, None, self.message(hash, is_open)),
-            Form::Plain => (1, 4, Some((self.signer.as_bytes(), self.key_id.as_slice())), self.signature.clone()),
+        // Algorithm (RSA), hash (SHA-256) and form; a message says the first two itself.
+        let (kind, names, signature) = match self.form {
+            Form::Pkcs7 { hash, is_open } => ([0, 0, 2], None, self.message(hash, is_open)),
+            Form::Plain => ([1, 4, 1], Some((self.signer.as_bytes(), self.key_id.as_slice())), self.signature.clone()),
         };
         let (signer, key_id) = names.unwrap_or_default();
         let lens = [signer.len() as u8, key_id.len() as u8, 0, 0, 0];
-        for part in [signer, key_id, &signature, &[1, hash, id_type], &lens] {
+        for part in [signer, key_id, &signature, &kind, &lens] {
             file.extend_from_slice(part);
         }
         file.extend((signature.len() as u32).to_be_bytes());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use modfile::elf::Elf;
+use modfile::{elf::Elf, signature::signed_part};
 use modrig_fuzz::damage::{self, Label, Place, Value};
 
 use super::{
@@ -62,6 +62,11 @@ impl Bases {
         }
         let digest = Digest::of(bases.iter().map(|base| &base.bytes));
         Ok(Self { region, bases, digest })
+    }
+
+    /// Whether a file is one of them as it was, but for what signs it.
+    pub fn has_unsigned(&self, file: &[u8]) -> bool {
+        self.bases.iter().any(|base| signed_part(&base.bytes) == file)
     }
 
     /// The module of a case.
