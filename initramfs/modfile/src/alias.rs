@@ -186,6 +186,8 @@ mod tests {
             ("[^a-c]x", "dx", true),
             ("[]a]", "]", true),
             ("[a-]", "-", true),
+            ("[a-c-e]", "-", true),
+            ("[a-c-e]", "d", false),
             ("[\\]]", "]", true),
             ("a[b", "a[b", true),
             ("\\*", "*", true),

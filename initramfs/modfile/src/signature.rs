@@ -422,6 +422,13 @@ mod tests {
             signature: &[7; 300],
         };
         assert_eq!(of(&file(0, 2, b"", b"", &message)), Some(expected));
+        // The key's number is no longer than it has to be.
+        let number = message.windows(3).position(|bytes| *bytes == [0, 0x8f, 1]).unwrap();
+        for longer in [[0, 0x7f, 1], [0xff, 0x80, 1]] {
+            let mut message = message.clone();
+            message[number..number + 3].copy_from_slice(&longer);
+            assert_eq!(of(&file(0, 2, b"", b"", &message)), None);
+        }
     }
 
     #[test]
