@@ -1,1 +1,3 @@
+//! `__param`: the parameters of a module.
+
 use super::*;
