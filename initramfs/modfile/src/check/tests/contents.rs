@@ -7,15 +7,11 @@ const DATA: u64 = SHF_ALLOC | SHF_WRITE;
 
 /// A module with a section of eight zeros.
 fn section(name: &str, flags: u64) -> Vec<u8> {
-    module(|draft| {
-        draft.section(name, flags, [0; 8]);
-    })
+    with_section(name, flags, [0; 8])
 }
 
 fn empty(name: &str, flags: u64) -> Vec<u8> {
-    module(|draft| {
-        draft.section(name, flags, []);
-    })
+    with_section(name, flags, [])
 }
 
 #[test]

@@ -128,9 +128,7 @@ fn the_first_section_header_asks_for_memory_as_others_do() {
 #[test]
 fn data_of_each_processor_has_8_kib_aligned_to_a_page_at_most() {
     let percpu = |size: usize, align| {
-        let file = module(|draft| {
-            draft.data(".data..percpu", vec![0; size]);
-        });
+        let file = with_section(".data..percpu", DATA, vec![0; size]);
         set(&file, ".data..percpu", ALIGN, align)
     };
     expect([

@@ -7,7 +7,6 @@ mod contents;
 mod header;
 mod index;
 mod layout;
-mod old;
 mod parameters;
 mod references;
 mod relocations;
@@ -21,8 +20,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use super::{series::THIS_MODULE, *};
 use crate::{
     elf::{
-        Layout as Format, Relocation, SHF_ALLOC, SHF_WRITE, SHN_ABS, SHT_NOBITS, SHT_PROGBITS, SHT_STRTAB, SHT_SYMTAB,
-        STB_GLOBAL, STB_WEAK,
+        Layout as Format, Relocation, SHF_ALLOC, SHF_WRITE, SHN_ABS, SHT_NOBITS, SHT_PROGBITS, SHT_SYMTAB, STB_GLOBAL,
     },
     write::Writer,
 };
@@ -54,7 +52,6 @@ const ALIGN: Field = (48, 8);
 const ST_NAME: Field = (0, 4);
 const ST_INFO: Field = (4, 1);
 const ST_SHNDX: Field = (6, 2);
-const ST_VALUE: Field = (8, 8);
 const ST_SIZE: Field = (16, 8);
 
 /// A module on its way into a file.
@@ -131,6 +128,13 @@ fn module(parts: impl FnOnce(&mut Draft)) -> Vec<u8> {
         draft.data(THIS_MODULE, struct_module("test", 1024));
         draft.constants(".modinfo", b"name=test\0");
         parts(draft);
+    })
+}
+
+/// A module with one more section, which is 3.
+fn with_section(name: &str, flags: u64, bytes: impl Into<Vec<u8>>) -> Vec<u8> {
+    module(|draft| {
+        draft.section(name, flags, bytes);
     })
 }
 
