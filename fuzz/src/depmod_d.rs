@@ -67,6 +67,8 @@ fn write_words<'a>(first: &[u8], rest: impl IntoIterator<Item = &'a Word<'a>>, o
 /// Each directive, and what the syntax allows between them.
 pub fn seeds() -> Vec<Seed> {
     crate::texts([
+        // More than a byte counts.
+        ("lines", &"\n".repeat(300)),
         ("plain", "search updates built-in external\noverride a * extra\nexternal ^6\\\\.1 /opt/modules\nexclude .git b\n"),
         ("odd", "# x\n \t\nsearch a\\\nb \\\n c\\d\\\\\n # y\n#\\\nbad\ninclude x\nmake_map_files no\noverride a b\nexternal\n\\"),
     ])

@@ -91,6 +91,8 @@ fn write(directive: &Directive<Cow<'_, str>>, out: &mut String) -> bool {
 /// Each directive, and what the syntax allows between them.
 pub fn seeds() -> Vec<Seed> {
     crate::texts([
+        // More than a byte counts.
+        ("lines", &"\n".repeat(300)),
         ("plain", "alias a-[0-9] b\nblacklist c\noptions a x=\"1 2\" y\nsoftdep a pre: b c post: d\nweakdep a b c\n"),
         ("commands", "install a /sbin/modprobe --ignore-install a && true\nremove a* /bin/true\n"),
         ("odd", "# comment\n\n  options \\\n a\tb \\\\ \\n\nalias x] y\ninclude z\nconfig\nnonsense\nalias a\nlast\\"),

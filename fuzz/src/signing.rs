@@ -46,6 +46,13 @@ pub enum KnownHash {
 
 const UNKNOWN: &[u8] = &[0x2a, 3];
 
+/// 1.2.840.113549.1.7.1, .7.2 and .1.1 (RFC 2315, RFC 8017).
+const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+
+const NULL: &[u8] = &[5, 0];
+
 fn short(u: &mut Unstructured<'_>, least: usize) -> Result<Vec<u8>> {
     let mut bytes = crate::plan::bytes(u, 150)?.to_vec();
     bytes.resize(bytes.len().max(least), b's');
@@ -65,13 +72,14 @@ impl Signing {
 
     /// Signs a file.
     pub fn append(&self, file: &mut Vec<u8>) {
-        let (id_type, hash, names, signature) = match self.form {
-            Form::Pkcs7 { hash, is_open } => (2, 0, None, self.message(hash, is_open)),
-            Form::Plain => (1, 4, Some((self.signer.as_bytes(), self.key_id.as_slice())), self.signature.clone()),
+        // Algorithm (RSA), hash (SHA-256) and form; a message says the first two itself.
+        let (kind, names, signature) = match self.form {
+            Form::Pkcs7 { hash, is_open } => ([0, 0, 2], None, self.message(hash, is_open)),
+            Form::Plain => ([1, 4, 1], Some((self.signer.as_bytes(), self.key_id.as_slice())), self.signature.clone()),
         };
         let (signer, key_id) = names.unwrap_or_default();
         let lens = [signer.len() as u8, key_id.len() as u8, 0, 0, 0];
-        for part in [signer, key_id, &signature, &[1, hash, id_type], &lens] {
+        for part in [signer, key_id, &signature, &kind, &lens] {
             file.extend_from_slice(part);
         }
         file.extend((signature.len() as u32).to_be_bytes());
@@ -92,12 +100,12 @@ impl Signing {
         let common_name = der(0x30, &[&[6, 3, 0x55, 4, 3], &der(0x0c, &[self.signer.as_bytes()])]);
         let issuer = der(0x30, &[&der(0x31, &[&common_name])]);
         let certificate = der(0x30, &[&issuer, &der(2, &[&self.key_id])]);
-        let hash = der(0x30, &[&der(6, &[hash.identifier()])]);
-        let signer = der(0x30, &[&[2, 1, 1], &certificate, &hash, &hash, &der(4, &[&self.signature])]);
-        let contents = der(0x30, &[&[6, 1, 42]]);
-        let signed = der(0x30, &[&[2, 1, 1], &der(0x31, &[]), &contents, &der(0x31, &[&signer])]);
-        let signed_data = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
-        let content = [&signed_data[..], &der(0xa0, &[&signed])].concat();
+        let hash = der(0x30, &[&der(6, &[hash.identifier()]), NULL]);
+        let rsa = der(0x30, &[&der(6, &[RSA_ENCRYPTION]), NULL]);
+        let signer = der(0x30, &[&[2, 1, 1], &certificate, &hash, &rsa, &der(4, &[&self.signature])]);
+        let contents = der(0x30, &[&der(6, &[DATA])]);
+        let signed = der(0x30, &[&[2, 1, 1], &der(0x31, &[&hash]), &contents, &der(0x31, &[&signer])]);
+        let content = [der(6, &[SIGNED_DATA]), der(0xa0, &[&signed])].concat();
         if is_open { [&[0x30, 0x80][..], &content, &[0, 0]].concat() } else { der(0x30, &[&content]) }
     }
 }

@@ -70,8 +70,7 @@ impl Campaign {
         let seconds = self.limit.as_secs().max(1);
         command.arg(format!("--cpu={seconds}:{}", seconds + 5)).arg(&self.program);
         command.args(["-rss_limit_mb=1024", "-malloc_limit_mb=256", "-timeout=10"]);
-        command.arg(format!("-max_len={}", max_len(target)));
-        command.arg(format!("-use_counters={}", u8::from(counts(target))));
+        command.args(options(target));
         let dictionary = self.fuzz.join("dictionaries").join(target).with_extension("dict");
         if dictionary.exists() {
             command.arg(format!("-dict={}", dictionary.display()));
@@ -95,18 +94,12 @@ impl Campaign {
     }
 }
 
-/// As in `ci/fuzz`: a module takes a few KB, a text shows all in a line or two.
-fn max_len(target: &str) -> usize {
+/// As in `ci/fuzz`, where it says why.
+fn options(target: &str) -> &'static [&'static str] {
     match target {
-        "elf" | "modinfo" | "symbols" | "param" | "edit" | "signature" | "module" => 16384,
-        _ => 512,
+        "elf" | "modinfo" | "symbols" | "param" | "edit" | "signature" | "module" => &["-max_len=16384"],
+        _ => &["-max_len=512", "-use_counters=0"],
     }
-}
-
-/// As in `ci/fuzz`: how often a branch is taken tells little of most texts.
-fn counts(target: &str) -> bool {
-    let texts = ["alias", "builtin", "builtin_modinfo", "command_line", "dep", "pattern", "proc_modules", "trie"];
-    !texts.contains(&target)
 }
 
 /// When the canary was first heard, by the CPU time of the thread that heard it.

@@ -1,12 +1,12 @@
 //! Cases once more, each alone in a guest of its own: whether they do the same there, with how few changes, and whether the
 //! loader is to blame or the module's own code.
 
-use modfile::{check::Verdict, elf::Elf};
+use modfile::{check::Verdict, elf::Elf, signature};
 
 use super::{
     base::Bases,
     case::CaseId,
-    judge::{Answer, Class},
+    judge::{Answer, Class, has_accepted},
     line::{Answered, Line, Pending},
     setup::Setup,
 };
@@ -33,23 +33,33 @@ impl Setup<'_> {
         }
     }
 
-    /// Says of a module that we take and the kernel does not, or dies of, whether that is the loader's doing or the module's own:
-    /// without the functions that the kernel runs of it, the kernel then loads it and lives.
+    /// Says of a module that we take and the kernel does not, or dies of, whether that is the loader's doing: without its
+    /// signature, or without the functions that the kernel runs of it, the kernel may load it and live.
     ///
     /// # Errors
     /// As [`Setup::load`].
     pub fn blame(&self, image: &[u8], ours: &Verdict, answer: Answer) -> Result<Answer> {
-        let is_open = *ours == Verdict::Accept && Class::of(ours, &answer).is_bug();
-        let bare = is_open.then(|| without_functions(image)).flatten();
-        let is_loaded = match bare.map(|bare| self.load_once(bare)).transpose()? {
-            Some((answered, _)) => matches!(answered.answer, Answer::Returned(0, _)),
-            None => false,
-        };
+        if *ours != Verdict::Accept || !Class::of(ours, &answer).is_bug() {
+            return Ok(answer);
+        }
+        let unsigned = signature::signed_part(image);
+        if let Answer::Returned(result, _) = answer
+            && unsigned.len() < image.len()
+            && (self.bases.has_unsigned(unsigned) || self.is_accepted(unsigned.to_vec())?)
+        {
+            return Ok(Answer::Signature(result));
+        }
+        let is_loaded = without_functions(image).map_or(Ok(false), |bare| self.is_accepted(bare))?;
         Ok(match answer {
             Answer::Crashed(title) if is_loaded => Answer::Ran(title),
             Answer::Returned(result, _) if is_loaded => Answer::Init(result),
             answer => answer,
         })
+    }
+
+    fn is_accepted(&self, image: Vec<u8>) -> Result<bool> {
+        let (answered, _) = self.load_once(image)?;
+        Ok(matches!(answered.answer, Answer::Returned(result, _) if has_accepted(result)))
     }
 
     /// The case with as few changes as still give an answer that is `like` the first one; None where the case alone does

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use modfile::elf::Elf;
+use modfile::{elf::Elf, signature::signed_part};
 use modrig_fuzz::damage::{self, Label, Place, Value};
 
 use super::{
@@ -62,6 +62,11 @@ impl Bases {
         }
         let digest = Digest::of(bases.iter().map(|base| &base.bytes));
         Ok(Self { region, bases, digest })
+    }
+
+    /// Whether a file is one of them as it was, but for what signs it.
+    pub fn has_unsigned(&self, file: &[u8]) -> bool {
+        self.bases.iter().any(|base| signed_part(&base.bytes) == file)
     }
 
     /// The module of a case.
@@ -238,6 +243,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use modfile::write::Module;
+    use modrig_fuzz::signing::Signing;
 
     use super::*;
 
@@ -245,8 +251,11 @@ mod tests {
         let module = |name: &str| {
             let module =
                 Module::new(name).modinfo("license", "GPL").exports("given").version("taken", 7).needs("taken");
-            let module = module.parameter("number", 0o644, "param_ops_int");
-            GuestModule { name: name.into(), bytes: module.build().into() }
+            let mut bytes = module.parameter("number", 0o644, "param_ops_int").build();
+            if region == Region::Signature {
+                Signing::example().append(&mut bytes);
+            }
+            GuestModule { name: name.into(), bytes: bytes.into() }
         };
         Bases::new(region, [module("one"), module("another")].iter()).unwrap()
     }
@@ -283,6 +292,7 @@ mod tests {
         assert_eq!(of(Region::Params), BTreeSet::from([Part::Parameters]));
         assert_eq!(of(Region::Symbols), BTreeSet::from([Part::Symbols, Part::Strings]));
         assert_eq!(of(Region::Relocs), BTreeSet::from([Part::Relocations]));
+        assert_eq!(of(Region::Signature), BTreeSet::from([Part::Signature]));
         assert!(of(Region::Any).len() >= 7);
     }
 

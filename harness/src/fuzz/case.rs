@@ -25,6 +25,8 @@ pub enum Region {
     Symbols,
     /// Relocations
     Relocs,
+    /// What signs the module
+    Signature,
     /// All of them, all other contents, and the file's length
     Any,
 }
@@ -54,6 +56,7 @@ impl Region {
             Self::Versions => place.region == Part::Versions,
             Self::Params => place.region == Part::Parameters,
             Self::Relocs => place.region == Part::Relocations,
+            Self::Signature => place.region == Part::Signature,
             Self::Any => true,
         }
     }

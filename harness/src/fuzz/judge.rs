@@ -22,6 +22,8 @@ pub enum Answer {
     Ran(String),
     /// It had accepted the module, and init returned this, with which loaders fail, too.
     Init(i64),
+    /// It accepts the module, but for the signature, and this is what it says of that.
+    Signature(i64),
 }
 
 /// How the two answers go together.
@@ -95,6 +97,7 @@ impl Class {
     pub fn of(ours: &Verdict, kernel: &Answer) -> Self {
         match (ours, kernel) {
             (_, Answer::Init(_)) => Self::of(ours, &Answer::Returned(ACCEPTED, String::new())),
+            (_, Answer::Signature(_)) => Self::Beyond,
             (Verdict::Danger(_), Answer::Crashed(_) | Answer::Ran(_)) => Self::CrashFlagged,
             (Verdict::Accept, Answer::Ran(_)) => Self::Ran,
             (_, Answer::Crashed(_) | Answer::Ran(_)) => Self::CrashMissed,
@@ -181,7 +184,7 @@ impl Answer {
     pub fn title(&self) -> Option<&str> {
         match self {
             Self::Crashed(title) | Self::Ran(title) => Some(title),
-            Self::Returned(..) | Self::Init(_) => None,
+            Self::Returned(..) | Self::Init(_) | Self::Signature(_) => None,
         }
     }
 }
@@ -193,6 +196,7 @@ impl fmt::Display for Answer {
             Self::Returned(result, _) if *result >= 0 => f.write_str("accepted"),
             Self::Returned(result, _) if has_accepted(*result) => write!(f, "accepted, and init returned {result}"),
             Self::Init(result) => write!(f, "accepted, and init returned {result}"),
+            Self::Signature(result) => write!(f, "{} for the signature", Errno(-*result as i32)),
             Self::Returned(result, log) => match i32::try_from(-result) {
                 Ok(errno) if log.is_empty() => write!(f, "{}", Errno(errno)),
                 Ok(errno) => write!(f, "{}: {log}", Errno(errno)),
@@ -225,6 +229,7 @@ mod tests {
             (Verdict::Accept, returned(-16_777_334, ""), Class::AgreeAccept),
             (Verdict::Accept, returned(-117, ""), Class::AgreeAccept),
             (Verdict::Accept, Answer::Init(-1), Class::AgreeAccept),
+            (Verdict::Accept, Answer::Signature(-22), Class::Beyond),
             (Verdict::Accept, refused(libc::ENOMEM, ""), Class::Laxer),
             (Verdict::Accept, refused(libc::ENOENT, "m: Unknown symbol x (err -2)"), Class::Beyond),
             (Verdict::Accept, refused(libc::ENOEXEC, "Invalid ELF section header size"), Class::Laxer),

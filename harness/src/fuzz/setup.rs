@@ -1,6 +1,7 @@
 //! What a campaign needs of a kernel.
 
 use modfile::check::{self, Kernel as Target, Series, Verdict};
+use modrig_fuzz::signing::Signing;
 
 use super::{
     base::{Bases, Broken},
@@ -10,7 +11,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     machine::Machine,
-    module,
+    module::{self, GuestModule},
     run::{Contents, Prepared, Rig},
 };
 
@@ -46,11 +47,15 @@ impl<'a> Setup<'a> {
         if let Some((name, why)) = set.failures.first_key_value() {
             return Err(Error::new(format!("the module {name} does not build for {kernel}: {why}")));
         }
-        let bases = Bases::new(region, set.modules.values())?;
+        let mut modules: Vec<GuestModule> = set.modules.into_values().collect();
+        if region == Region::Signature {
+            modules.iter_mut().for_each(sign);
+        }
+        let bases = Bases::new(region, modules.iter())?;
         let release = &prepared.kernel.release;
         let series =
             Series::of_release(release).ok_or_else(|| Error::new(format!("`{release}` is no release of a kernel")))?;
-        let target = set.modules.values().next().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
+        let target = modules.first().map_or(series.into(), |base| Target::that_loads(series, &base.bytes));
         let filter = Filter::of(&prepared.kernel).unwrap_or_else(|error| {
             rig.store.progress.say(format!("what cases reach is not counted: {}", error.chain()));
             None
@@ -70,4 +75,11 @@ impl<'a> Setup<'a> {
     pub fn verdict(&self, image: &[u8]) -> Verdict {
         check::check(image, self.target)
     }
+}
+
+/// Appends a signature that a kernel can read, and of whose key it knows nothing.
+fn sign(module: &mut GuestModule) {
+    let mut bytes = module.bytes.to_vec();
+    Signing::example().append(&mut bytes);
+    module.bytes = bytes.into();
 }

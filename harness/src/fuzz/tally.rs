@@ -181,6 +181,7 @@ fn answer_key(answer: &Answer) -> String {
         // What a guest says on the way is said but once in its life.
         Answer::Returned(result, _) if judge::has_accepted(*result) => result.to_string(),
         Answer::Init(result) => format!("init {result}"),
+        Answer::Signature(result) => format!("signature {result}"),
         // What a refusal is for is said last.
         Answer::Returned(result, log) => format!("{result} {}", pattern(log.lines().last().unwrap_or_default())),
         Answer::Crashed(title) | Answer::Ran(title) => title.clone(),

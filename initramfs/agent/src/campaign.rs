@@ -57,6 +57,7 @@ fn serve(slots: &Slots, warm_up: &[String]) -> io::Result<Infallible> {
         }
         // One whose init does not fail stays.
         init_module(address, len);
+        loader.log.since(false)?;
         loader.staying = loaded()?;
     }
     slots.set_ready();

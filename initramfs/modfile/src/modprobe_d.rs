@@ -220,6 +220,13 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_plain_words_is_the_inputs_own() {
+        let is_own = |line| matches!(directive(line), Ok(Some(Directive::Weakdep { names: Cow::Borrowed(_), .. })));
+        assert!(is_own("weakdep a b c"));
+        assert!(["weakdep a b  c", "weakdep a b c ", "weakdep a b\tc"].iter().all(|line| !is_own(line)));
+    }
+
+    #[test]
     fn every_directive_is_read() {
         for (line, expected) in [
             ("alias net-* a-b rest", Directive::Alias { pattern: "net_*".into(), module: "a_b".into() }),

@@ -102,7 +102,7 @@ fn dotted(identifier: &[u8]) -> String {
 
 /// The file as the kernel's loader takes it: without what was appended to sign it. Without the mark it is all of it;
 /// of a signature that the kernel cannot read, only the mark goes (`module_sig_check()` of `kernel/module/signing.c`).
-pub(crate) fn signed_part(file: &[u8]) -> &[u8] {
+pub fn signed_part(file: &[u8]) -> &[u8] {
     const PKCS7: u8 = 2;
     let Some(rest) = file.strip_suffix(MARK).filter(|rest| !rest.is_empty()) else { return file };
     let Some((before, &[_, _, PKCS7, _, _, _, _, _, len @ ..])) = rest.split_last_chunk::<TRAILER_BYTES>() else {
@@ -393,6 +393,22 @@ mod tests {
     }
 
     const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
+
+    #[test]
+    fn a_loader_takes_a_file_without_what_was_appended() {
+        let cut = |before: &[u8], id_type: u8, len: u32| {
+            let trailer = [0, 0, id_type, 0, 0, 0, 0, 0];
+            let file = [before, &trailer, &len.to_be_bytes(), MARK].concat();
+            signed_part(&file).len()
+        };
+        assert_eq!(cut(b"ELFsig", 2, 3), 3);
+        assert_eq!(cut(b"ELFsig", 2, 5), 1);
+        // Where it cannot be what was signed, only the mark goes.
+        assert_eq!([cut(b"ELFsig", 1, 3), cut(b"ELFsig", 2, 6), cut(b"ELFsig", 2, 7)], [18; 3]);
+        assert_eq!(cut(b"", 2, 0), 12);
+        assert_eq!(signed_part(&[b"ELF", MARK].concat()), b"ELF");
+        assert_eq!([signed_part(b"ELF"), signed_part(MARK)], [b"ELF", MARK]);
+    }
 
     #[test]
     fn a_pkcs7_message_names_signer_key_and_hash() {

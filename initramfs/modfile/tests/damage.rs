@@ -1,8 +1,11 @@
 //! Every format cut short and with its numbers out of range: an error or less output, never a panic, and never more
 //! than the bytes have room for.
 
+mod common;
+
 use std::ops::Range;
 
+use common::module;
 use modfile::{
     Error, command_line, depmod_d, edit,
     elf::{Elf, Layout, SHT_NOBITS},
@@ -12,16 +15,7 @@ use modfile::{
     },
     modinfo::Modinfo,
     modprobe_d, param, parts, proc_modules, signature, symbols,
-    write::Module,
 };
-
-/// A module with everything that the readers know.
-fn module(layout: Layout) -> Vec<u8> {
-    let module = Module::new("full").layout(layout).modinfo("alias", "x:*").modinfo("parm", "debug:how much");
-    let module = module.exports_with_crc("given", 0xdead_beef).needs("taken").version("taken", 1);
-    let module = module.extended_version("taken", 1).extended_version("module_layout", 2);
-    module.parameter("debug", 0o644, "param_ops_int").parameter_of_own_type("mode", 0, "mode_ops").build()
-}
 
 /// All readers of a module one after the other, as a tool would call them, and how many things they give.
 fn read_module(bytes: &[u8]) -> Result<usize, Error> {
@@ -81,7 +75,7 @@ fn each_extreme(bytes: &[u8], is_big: bool, mut check: impl FnMut(&[u8])) {
 #[test]
 fn a_module_cut_anywhere_is_an_error() {
     for layout in Layout::ALL {
-        let bytes = module(layout);
+        let bytes = module(layout).build();
         assert_eq!(read_module(&bytes), Ok(30), "{layout:?}");
         for len in 0..bytes.len() {
             assert!(find_modinfo(&bytes[..len]).is_err());
@@ -96,7 +90,7 @@ fn a_module_cut_anywhere_is_an_error() {
 fn a_modules_numbers_at_their_extremes_do_no_harm() {
     for layout in Layout::ALL {
         let mut errors = 0;
-        each_extreme(&module(layout), layout.is_big, |bytes| {
+        each_extreme(&module(layout).build(), layout.is_big, |bytes| {
             let _ = find_modinfo(bytes);
             match read_module(bytes) {
                 Ok(count) => assert!(count <= bytes.len()),
@@ -110,7 +104,7 @@ fn a_modules_numbers_at_their_extremes_do_no_harm() {
 /// The edits read what the readers read; here it matters that they write inside the file.
 #[test]
 fn edits_of_a_damaged_module_keep_its_size() {
-    let bytes = module(Layout::ELF64_LE);
+    let bytes = module(Layout::ELF64_LE).build();
     each_extreme(&bytes, false, |bytes| {
         assert!(edit_module(bytes).iter().flatten().all(|edited| edited.len() == bytes.len()));
     });
@@ -118,7 +112,7 @@ fn edits_of_a_damaged_module_keep_its_size() {
 
 #[test]
 fn damage_to_the_header_is_named() {
-    let bytes = module(Layout::ELF64_LE);
+    let bytes = module(Layout::ELF64_LE).build();
     for (at, new, expected) in [
         (0, &b"MZ"[..], "not an ELF file (magic)"),
         (4, &[3], "neither 32-bit nor 64-bit (EI_CLASS)"),
@@ -135,12 +129,11 @@ fn damage_to_the_header_is_named() {
     }
 }
 
-/// The bytes that sign a file: a PKCS#7 message with all that is read of one, without the rest.
 /// What is damaged is refused, or is not there: nothing else is taken in its place.
 #[test]
 fn damage_to_a_section_or_symbol_is_named() {
     for layout in Layout::ALL {
-        let bytes = module(layout);
+        let bytes = module(layout).build();
         let section = |name| Elf::parse(&bytes).unwrap().section(name).unwrap().unwrap();
         let set = |at: u64, new: &[u8]| {
             let mut bytes = bytes.clone();
@@ -151,6 +144,23 @@ fn damage_to_a_section_or_symbol_is_named() {
         let unended = set(names.end - 1, b"x");
         let error = Elf::parse(&unended).unwrap().sections().find_map(Result::err).unwrap();
         assert_eq!(error.what, "section's name lies outside the table of names", "{layout:?}");
+        let header = |index: u16| {
+            Elf::table_range(&bytes).unwrap().start + (usize::from(index) * layout.section_header_size()) as u64
+        };
+        assert_eq!(error.offset, header(section(".shstrtab").index), "{layout:?}");
+
+        let far = edit::set_field(&bytes, "__versions", edit::Field::Offset, 0x7fff_ffff).unwrap();
+        let error = Elf::parse(&far).unwrap().sections().find_map(Result::err).unwrap();
+        let expected = ("section lies outside the file", header(section("__versions").index));
+        assert_eq!((error.what, error.offset), expected, "{layout:?}");
+
+        // The second parameter's name is what the third relocation points to.
+        let (relocations, word) = (section(".rel__param"), layout.word_size());
+        let nameless = set(relocations.offset + 2 * relocations.entry_size + word as u64, &vec![0; word]);
+        let read: Vec<_> = param::parameters(&Elf::parse(&nameless).unwrap()).unwrap().collect();
+        let expected = ("parameter's name cannot be found", section("__param").offset + 5 * word as u64);
+        assert!(read[0].is_ok());
+        assert_eq!(read[1].map_err(|error| (error.what, error.offset)), Err(expected), "{layout:?}");
 
         let longer = set(names.start + u64::from(name_at(&bytes, b".modinfo\0")) + 8, b"x");
         assert_eq!(Elf::parse(&longer).unwrap().section(".modinfo"), Ok(None), "{layout:?}");
@@ -179,6 +189,7 @@ fn name_at(bytes: &[u8], name: &[u8]) -> u32 {
     table.windows(name.len()).position(|window| window == name).unwrap() as u32
 }
 
+/// The bytes that sign a file: a PKCS#7 message with all that is read of one, without the rest.
 fn signature() -> Vec<u8> {
     let der = |tag: u8, parts: &[&[u8]]| [&[tag, parts.concat().len() as u8][..], &parts.concat()].concat();
     let common_name = der(0x30, &[&[6, 3, 0x55, 4, 3], &der(0x0c, &[b"Key"])]);
