@@ -7,6 +7,9 @@ use super::*;
 /// A pointer of a table: where, the relocation's type, what it points to and how far from there.
 type Pointer = (u64, u32, To, i64);
 
+/// The series from which on something holds, and the one from which on it does not any more.
+type Within = Range<(u16, u16)>;
+
 #[derive(Clone, Copy)]
 enum To {
     /// 16 bytes of `.text`, section 3.
@@ -52,8 +55,8 @@ fn every_table_has_the_layout_of_its_structure() {
     let (abs, rel) = (R_64, R_PC32);
     let data = |offset| (offset, abs, Data, 0);
     const END: (u16, u16) = (8, 0);
-    const ALL: Range<(u16, u16)> = (5, 10)..END;
-    let layouts: [(&str, Range<(u16, u16)>, u64, &[Pointer]); 23] = [
+    const ALL: Within = (5, 10)..END;
+    let layouts: [(&str, Within, u64, &[Pointer]); 23] = [
         ("__ksymtab", ALL, 12, &[(0, rel, Code, 0), (4, rel, Data, 0), (8, rel, Kernel, 0)]),
         ("__ksymtab_gpl", ALL, 12, &[(0, rel, Data, 0), (4, rel, Data, 0), (8, rel, Data, 0)]),
         ("__ex_table", ALL, 12, &[(0, rel, Code, 0), (4, rel, Code, 0)]),
@@ -150,11 +153,8 @@ fn pointers_lead_to_what_the_kernel_takes_them_for() {
     let code = |to, addend| table(".return_sites", 4, &[(0, R_PC32, to, addend)]);
     let border = |to, addend| table("__ex_table", 12, &[(0, R_PC32, Code, 0), (4, R_PC32, to, addend)]);
     let data = |to| table("__tracepoints_ptrs", 4, &[(0, R_PC32, to, 0)]);
-    let any = |to| {
-        // Of exports, the symbol itself.
-        let file = table("__ksymtab_gpl", 12, &[(0, R_PC32, to, 0), (4, R_PC32, Data, 0), (8, R_PC32, Data, 0)]);
-        file
-    };
+    // Of exports, the symbol itself.
+    let any = |to| table("__ksymtab_gpl", 12, &[(0, R_PC32, to, 0), (4, R_PC32, Data, 0), (8, R_PC32, Data, 0)]);
     let target = "danger table-target";
     expect([
         ("an instruction", code(Code, 15), "accept"),
