@@ -6,7 +6,7 @@ use super::{
     Run,
     image::{Header, Image, LAYOUT},
     index::Index,
-    relocations::{ABS64, Relocations},
+    relocations::{ABS64, LIVEPATCH, Relocations},
     rule,
     sections::SHF_EXECINSTR,
     symbols,
@@ -40,7 +40,8 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, relocations
 /// `.text`, `.init.text`, `.text.unlikely`, `.static_call.text` and so on.
 fn is_code(name: &[u8]) -> bool {
     let is_named = name.starts_with(b".text") || name.ends_with(b".text") || name.starts_with(b".altinstr_");
-    is_named && !name.starts_with(b".rel")
+    let is_relocations = name.starts_with(b".rel") || name.starts_with(LIVEPATCH);
+    is_named && !is_relocations
 }
 
 /// What is written to while the module runs. Of `.init.data` that is not certain: in a module of Rust it is constant.

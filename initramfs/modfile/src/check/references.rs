@@ -110,12 +110,7 @@ impl From<'_> {
             ABS64 if self.is_code => None,
             _ if !self.is_near(point, header.size) => Some(&rule::REFERENCE_OUTSIDE),
             // A table of jumps points anywhere; tables of the kernel's are looked at elsewhere.
-            ABS64
-                if !self.is_code
-                    && is_to_code
-                    && self.known.image.name(self.target).starts_with(b".data")
-                    && !begins() =>
-            {
+            ABS64 if is_to_code && self.known.image.name(self.target).starts_with(b".data") && !begins() => {
                 Some(&rule::CODE_POINTER)
             }
             _ => None,

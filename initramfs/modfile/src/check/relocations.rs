@@ -23,6 +23,9 @@ pub(super) const PC64: u32 = 24;
 /// `sh_flags` of Linux: relocations that a live patch applies.
 const SHF_RELA_LIVEPATCH: u64 = 0x0010_0000;
 
+/// How the names of such sections begin; that of what is patched and of its section follow, as in `.klp.rela.vmlinux..text`.
+pub(super) const LIVEPATCH: &[u8] = b".klp.rela.";
+
 /// Bytes of an `Elf64_Rela`.
 const RELA: usize = 24;
 
@@ -97,7 +100,7 @@ pub(super) fn check(run: &mut Run, image: &Image<'_>, index: &Index, layout: &La
             continue;
         }
         if header.flags & SHF_RELA_LIVEPATCH != 0 {
-            if !image.name(table).starts_with(b".klp.rela.") {
+            if !image.name(table).starts_with(LIVEPATCH) {
                 run.report(&rule::RELOCATION_LIVEPATCH, super::section(table), at);
             }
         } else if header.kind == SHT_REL {
