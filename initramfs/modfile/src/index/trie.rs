@@ -337,6 +337,17 @@ mod tests {
     }
 
     #[test]
+    fn an_index_does_not_outgrow_its_references() {
+        let entry = 1 + 2 + 4 * 128 + 32;
+        let mut builder = Builder::default();
+        for _ in 0..OFFSET / entry {
+            builder.insert(b"k", b"m1", 0).unwrap();
+        }
+        let error = builder.insert(b"k", b"m1", 0).unwrap_err();
+        assert_eq!(error.what, "index is too large for its format");
+    }
+
+    #[test]
     fn a_lookup_gives_the_value_of_the_lowest_priority_added_last() {
         let bytes =
             built(&[("ab", "late", 9), ("ab", "old", 2), ("ab", "new", 2), ("abc", "longer", 0), ("", "no", 1)]);
