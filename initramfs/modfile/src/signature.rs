@@ -455,6 +455,24 @@ mod tests {
         check_signer(&[&der(SET, &[&maker, &one_of_set(COMMON_NAME, b"Key"), &unit])], "Key");
     }
 
+    #[test]
+    fn letters_of_a_name_are_whole() {
+        for (tag, text, is_sound) in [
+            (UTF8_STRING, &b"\xc3\xa4"[..], true),
+            (UTF8_STRING, b"\xc3", false),
+            (UNIVERSAL_STRING, b"four", true),
+            (UNIVERSAL_STRING, b"three", false),
+            (BMP_STRING, b"two-", true),
+            (BMP_STRING, b"one", false),
+            (0x13, b"printable", true),
+            (OCTETS, b"no letters", false),
+        ] {
+            let part = der(SET, &[&der(SEQUENCE, &[&der(IDENTIFIER, &[COMMON_NAME]), &der(tag, &[text])])]);
+            let file = file(0, 2, b"", b"", &message(&der(SEQUENCE, &[&part]), SHA256, b"s"));
+            assert_eq!(of(&file).map(|found| found.signer), is_sound.then_some(text), "{tag:#x} {text:?}");
+        }
+    }
+
     /// The same value with its length left open.
     fn open(value: &[u8]) -> Vec<u8> {
         let (tag, content) = Der(value).next().unwrap();
