@@ -294,13 +294,13 @@ mod tests {
     fn of_both_forms_of_versions_that_changes_which_the_kernel_looks_at() {
         for layout in Layout::ALL {
             let module = Module::new("m").layout(layout).version("other", 1).version("printk", 2);
-            let bytes = module.extended_version("printk", 3).extended_version("other", 4).build();
+            let bytes = module.extended_version("another", 4).extended_version("printk", 3).build();
             let read = |bytes: &[u8]| {
                 let versions =
                     symbols::versions(&Elf::parse(bytes).unwrap()).unwrap().map(Result::unwrap).collect::<Vec<_>>();
                 versions.iter().map(|version| (version.name.to_vec(), version.crc)).collect::<Vec<_>>()
             };
-            let expected = |printk: &[u8], crc| [(printk.to_vec(), crc), (b"other".to_vec(), 4)];
+            let expected = |printk: &[u8], crc| [(b"another".to_vec(), 4), (printk.to_vec(), crc)];
             assert_eq!(read(&change_version(&bytes, "printk").unwrap()), expected(b"printk", !3), "{layout:?}");
             assert_eq!(read(&rename_version(&bytes, "printk").unwrap()), expected(b"\x8frintk", 3), "{layout:?}");
         }

@@ -170,6 +170,8 @@ mod tests {
             let mut file = file.clone();
             file[at] = byte;
             assert_eq!(section_of(&file, ".modinfo"), Err(Fault::Damaged), "byte {at} is {byte:#x}");
+            // What is not in the header is not asked for.
+            assert!(Table::of(&file[..HEADER_BYTES], file.len() as u64).is_err(), "byte {at} is {byte:#x}");
         }
     }
 
